@@ -1,0 +1,32 @@
+# make demo: install, generate the demo corpus, train, evaluate, write runs/demo/report.html
+# make test: install, run the test suite
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-slow lint clean
+
+demo: .venv/ready
+	$(BIN)/python -m recipes.demo_corpus data/demo
+	$(BIN)/python -m recipes.iemocap --data data/demo --out runs/demo --resume
+
+test: .venv/ready
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: .venv/ready
+	$(BIN)/python -m pytest -m slow
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The tested versions are pinned in constraints.txt; dependency groups need pip ≥ 25.1, hence the upgrade.
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --progress-bar on -c constraints.txt --editable ".[all]" --group dev
+	touch $@
+
+clean:
+	rm -rf .venv runs data

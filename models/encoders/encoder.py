@@ -1,0 +1,50 @@
+"""The contract of an encoder, and the classifier it is trained with on its own.
+
+Public: `Encoder`, `UnimodalClassifier`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from models.batch import RawBatch
+
+
+class Encoder(nn.Module, ABC):
+    """Map one modality of a raw batch to one vector per sample.
+
+    No vector depends on the other samples of the batch nor on padding; a sample without the modality gives a
+    finite vector.
+    """
+
+    modality: str
+    """The modality it reads, one of `models.batch.MODALITIES`."""
+    out_dim: int
+    """Length of the vector."""
+    config: dict[str, int | float]
+    """The constructor's arguments: an encoder is rebuilt by `type(encoder)(**config)`."""
+
+    @abstractmethod
+    def forward(self, batch: RawBatch) -> Tensor:
+        """(B, out_dim) float32."""
+
+
+class UnimodalClassifier(nn.Module):
+    """Train an encoder alone: dropout and one linear layer over its vector."""
+
+    def __init__(self, encoder: Encoder, classes: int, *, dropout: float = 0.3) -> None:
+        super().__init__()
+        if classes < 2:
+            raise ValueError(f"classes must be at least 2, got {classes}")
+        self.encoder = encoder
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(encoder.out_dim, classes)
+
+    def forward(self, batch: RawBatch) -> Tensor:
+        """(B, classes) logits."""
+        vector: Tensor = self.encoder(batch)
+        logits: Tensor = self.head(self.dropout(torch.nn.functional.gelu(vector)))
+        return logits

@@ -1,0 +1,95 @@
+"""What a fusion takes and gives.
+
+A fusion takes one feature matrix per modality, (B, D_m) float32, and for each a (B,) bool that says which rows
+hold anything; it never reads a row that is absent. Public: `Fusion`, `FusionOutput`, `check_features`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(slots=True)
+class FusionOutput:
+    """Prediction and everything that the losses and the report need; B samples, C classes."""
+
+    logits: Tensor
+    """(B, C) class logits."""
+    joint: Tensor
+    """(B, J) joint representation; that of the clean teacher is what a student reconstructs."""
+    present: dict[str, Tensor]
+    """Per modality (B,) bool, as given."""
+    unimodal_logits: dict[str, Tensor] | None = None
+    """Per modality (B, C) logits of its expert, zero where it is absent."""
+    invariants: dict[str, Tensor] | None = None
+    """Per modality (B, H) invariant representation, zero where it is absent."""
+    invariant: Tensor | None = None
+    """(B, H) mean of the invariant representations that are there."""
+    mean: dict[str, Tensor] | None = None
+    """(B, Z) posterior means: one per modality, and `product` of all that are there."""
+    variance: dict[str, Tensor] | None = None
+    """(B, Z) posterior variances, keyed like `mean`; 1, the prior's, where a modality is absent."""
+    reconstruction: Tensor | None = None
+    """(B, J) the teacher's joint representation as the decoder sees it."""
+    kl: Tensor | None = None
+    """(B,) KL divergence of the product posterior from the prior, in nats, summed over the latent."""
+
+
+class Fusion(nn.Module, ABC):
+    """Fuse the features of the modalities that are there into class logits and a joint representation.
+
+    No row depends on the other rows of its batch.
+    """
+
+    name: str
+    """Its name in `models.create` and in checkpoints."""
+    joint_dim: int
+    """Length of the joint representation."""
+    config: dict[str, int | float]
+    """Keyword arguments; a fusion is rebuilt by `type(fusion)(feature_dims, classes, **config)`."""
+
+    def __init__(self, feature_dims: Mapping[str, int], classes: int) -> None:
+        super().__init__()
+        if not feature_dims:
+            raise ValueError("a fusion needs at least one modality, got none")
+        if classes < 2:
+            raise ValueError(f"classes must be at least 2, got {classes}")
+        self.feature_dims = dict(feature_dims)
+        self.classes = classes
+
+    @abstractmethod
+    def forward(
+        self,
+        features: Mapping[str, Tensor],
+        present: Mapping[str, Tensor],
+        *,
+        generator: torch.Generator | None = None,
+    ) -> FusionOutput:
+        """Fuse (B, D_m) features; `generator` draws whatever training samples and is unused in evaluation."""
+
+
+def check_features(
+    features: Mapping[str, Tensor], present: Mapping[str, Tensor], feature_dims: Mapping[str, int]
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The known modalities of `features`, with absent rows set to zero, and their `present` masks.
+
+    Raises ValueError that names the modality when one is missing or has the wrong width.
+    """
+    for name, width in feature_dims.items():
+        if name not in features or name not in present:
+            raise ValueError(
+                f"features of modality {name!r} are missing: give all of {sorted(feature_dims)}, "
+                "with present=False for rows that have none"
+            )
+        if features[name].ndim != 2 or features[name].shape[1] != width:
+            raise ValueError(
+                f"features of {name!r} must be (B, {width}), got {tuple(features[name].shape)}: "
+                "the model was built for another encoder"
+            )
+    masks = {name: present[name].bool() for name in feature_dims}
+    return {name: features[name].masked_fill(~masks[name][:, None], 0) for name in feature_dims}, masks

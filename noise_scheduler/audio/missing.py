@@ -1,0 +1,31 @@
+"""The recording that is not there: zeros in its place.
+
+Public: `MissingAudio`, registered as ``audio/missing``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ..registry import register
+
+
+@register("audio/missing")
+@dataclass(frozen=True, slots=True)
+class MissingAudio:
+    """Replace the whole wave by zeros, at every level above 0.
+
+    Source: the missing-modality protocol of MMIN (Zhao, Li and Jin, "Missing modality imagination network for
+    emotion recognition with uncertain missing modalities", ACL 2021).
+    """
+
+    graded: ClassVar[bool] = False
+
+    def __call__(
+        self, wave: npt.NDArray[np.float32], level: float, rng: np.random.Generator, *, sample_rate: float
+    ) -> npt.NDArray[np.float32]:
+        return np.zeros_like(wave)

@@ -1,0 +1,70 @@
+"""The clock of a training run: a schedule is told the time, it never counts.
+
+Public: `Clock`, `Time`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+Time = int | float | str
+"""A point in training: steps (``500``), epochs (``"3ep"``) or a share of the whole (``"60%"``)."""
+
+_TIME = re.compile(r"(\d+(?:\.\d+)?)(ep|%)")
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A moment of training.
+
+    Raises:
+        ValueError: a number is negative, or a length is not positive.
+    """
+
+    step: int
+    """The planned optimiser step, from 0."""
+    steps_per_epoch: int | None = None
+    """Optimiser steps in an epoch; only times in epochs need it."""
+    total_steps: int | None = None
+    """Optimiser steps in the whole training; only times in per cent need it."""
+
+    def __post_init__(self) -> None:
+        if self.step < 0:
+            raise ValueError(f"step must be ≥ 0, not {self.step}")
+        for name in ("steps_per_epoch", "total_steps"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be ≥ 1, not {value}")
+
+    def steps(self, time: Time) -> float:
+        """`time` in steps of this clock.
+
+        Raises:
+            ValueError: the clock does not know the length that the time's unit refers to.
+        """
+        amount, unit = parse_time(time)
+        if unit == "ep":
+            return amount * self._known("steps_per_epoch", time)
+        if unit == "%":
+            return amount * self._known("total_steps", time) / 100
+        return amount
+
+    def _known(self, length: str, time: Time) -> int:
+        value: int | None = getattr(self, length)
+        if value is None:
+            raise ValueError(f"the time {time!r} needs {length}: give {length}= to NoiseScheduler or to Clock")
+        return value
+
+
+def parse_time(time: Time) -> tuple[float, str]:
+    """(amount, unit) of a time; the unit is ``""`` for steps, ``"ep"`` or ``"%"``.
+
+    Raises:
+        ValueError: not a time.
+    """
+    if isinstance(time, str) and (match := _TIME.fullmatch(time)):
+        return float(match[1]), match[2]
+    if isinstance(time, int | float) and not isinstance(time, bool) and 0 <= time < float("inf"):
+        return float(time), ""
+    raise ValueError(f"a time is steps (500), epochs ('3ep') or a share of training ('60%'), not {time!r}")

@@ -1,0 +1,114 @@
+"""The contract of a noise, and the one place where a noise is run.
+
+A noise is a frozen dataclass called as ``noise(x, level, rng, **context)``:
+
+- `x` is a checked sample of the noise's kind (`noise_scheduler.sample`); it is never changed in place.
+  A noise of kind ``image`` gets (H, W, C) or (T, H, W, C).
+- `level` is in (0, 1]; level 0 is the identity and is handled here, outside the noises.
+- `rng` is a `numpy.random.Generator`, the only source of randomness, not kept after the call.
+- `context` is ``sample_rate=`` for audio, ``fps=`` for image and video (25 where none is known), nothing for
+  text and features.
+- It returns the noisy sample, of the same shape and dtype, or a pair of it and a dict of achieved physical
+  quantities such as ``{"snr_db": 11.9}``, which goes into the record.
+
+Public: `Noise`, `run`, `corrupt`, `ContractError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from . import registry, sample
+from .rng import key_of, stream
+
+Sample = TypeVar("Sample", np.ndarray, str)
+Achieved = dict[str, float | str]
+
+
+class Noise(Protocol):
+    """Anything that can be called as the contract says."""
+
+    def __call__(self, x: Any, level: float, rng: np.random.Generator, **context: Any) -> Any: ...
+
+
+class ContractError(TypeError):
+    """A noise broke the contract; the message names the noise and what it did."""
+
+
+def corrupt(
+    x: Sample,
+    noise: str | Noise,
+    *,
+    level: float,
+    seed: int = 0,
+    id: str | int = 0,
+    step: int = 0,
+    sample_rate: float | None = None,
+    fps: float | None = None,
+) -> Sample:
+    """Apply one noise to one sample.
+
+    Args:
+        x: the sample; kinds, shapes and dtypes as in `noise_scheduler.sample`. Never changed in place.
+        noise: a registered name, or a noise from `build`.
+        level: how much, in [0, 1]; at 0 `x` itself is returned.
+        seed, id, step: together they fix the noise's random stream.
+        sample_rate: of audio, Hz.
+        fps: frame rate of video, Hz.
+
+    Returns:
+        The noisy sample, of the shape and dtype of `x`.
+
+    Raises:
+        SampleError: `x` is not a sample of the noise's kind.
+        ValueError: `level` is outside [0, 1].
+        KeyError: no noise has that name.
+    """
+    built: Noise = registry.build(noise) if isinstance(noise, str) else noise
+    name = registry.name_of(built)
+    context = {k: v for k, v in (("sample_rate", sample_rate), ("fps", fps)) if v is not None}
+    with stream(key_of(seed, id), step, name) as rng:
+        noisy, _ = run(built, name, x, level, rng, context)
+    return noisy  # type: ignore[no-any-return]
+
+
+def run(
+    noise: Noise,
+    name: str,
+    x: Any,
+    level: float,
+    rng: np.random.Generator,
+    context: Mapping[str, Any],
+    label: str = "",
+) -> tuple[Any, Achieved]:
+    """Check the sample, run the noise, check what came back; gives (noisy sample, achieved quantities)."""
+    if not isinstance(level, int | float | np.floating) or not 0 <= level <= 1:
+        raise ValueError(f"{name}: level must be a number in [0, 1], not {level!r}")
+    kind = name.partition("/")[0]
+    sample.check(kind, x, context, label)
+    if level == 0:
+        return x, {}
+    result = noise(x, float(level), rng, **_context_for(kind, context))
+    noisy, achieved = result if isinstance(result, tuple) else (result, {})
+    _check_result(name, x, noisy)
+    return noisy, achieved
+
+
+def _context_for(kind: str, context: Mapping[str, Any]) -> dict[str, Any]:
+    if kind == "audio":
+        return {"sample_rate": context["sample_rate"]}
+    if kind in ("image", "video"):
+        return {"fps": context.get("fps", 25.0)}
+    return {}
+
+
+def _check_result(name: str, x: Any, noisy: Any) -> None:
+    if isinstance(x, str):
+        if not isinstance(noisy, str):
+            raise ContractError(f"{name} returned {type(noisy).__name__} for a str")
+    elif not isinstance(noisy, np.ndarray) or noisy.shape != x.shape or noisy.dtype != x.dtype:
+        got = f"{noisy.dtype} {noisy.shape}" if isinstance(noisy, np.ndarray) else type(noisy).__name__
+        raise ContractError(f"{name} returned {got} for {x.dtype} {x.shape}; shape and dtype must be kept")

@@ -1,0 +1,143 @@
+"""Blurs of the lens and of movement.
+
+Kernels are correlated in the picture's own grey levels (gamma-encoded, as camera pipelines that stabilise
+and encode video do), with the border mirrored without repeating the edge pixel (reflect-101).
+
+Public: `MotionBlur`, `line_kernel`, `filter_line`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..extras import need
+from ..path import Range, check_range, loglerp
+from ..registry import register
+from .drift import smooth_paths
+
+_FADE_LEVEL = 0.05
+_ANGLE_DRIFT_DEG = 25.0
+_LOG_LENGTH_DRIFT = 0.35
+_DIRECT_AREA = 130  # OpenCV turns to the Fourier transform, 10 times slower for lines, from this kernel size on
+
+
+@register("image/motion_blur")
+@dataclass(frozen=True, slots=True)
+class MotionBlur:
+    """Blur along a straight line of random angle, as a camera that moves while the shutter is open.
+
+    The line's length rises along `length_range` from invisible to about an eighth of the picture. On a clip,
+    angle and length wander smoothly around their means. Achieved: `length_px`, the mean length in pixels, and
+    `angle_deg`, the mean angle in [0, 180), counter-clockwise from the horizontal.
+    Source: linear motion kernel of uniform velocity, e.g. Gonzalez & Woods, "Digital image processing", 5.6.
+    """
+
+    length_range: Range = (0.0018, 0.12)
+    """Length of the line (mild, extreme) as a fraction of the picture's shorter side; .12 is 27 px of 224. Level
+    moves along it in equal ratios; below level .05 the line shrinks further, to nothing at 0."""
+    time_constant_s: float = 0.3
+    """On a clip, seconds over which angle and length stay much the same."""
+
+    def __post_init__(self) -> None:
+        check_range("length_range", self.length_range, 1e-4, 1.0)
+        if not 0 < self.time_constant_s < math.inf:
+            raise ValueError(f"time_constant_s must be positive and finite, not {self.time_constant_s!r}")
+
+    def __call__(
+        self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
+    ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
+        """Blur an image (H, W, C) or a clip (T, H, W, C), uint8."""
+        frames = image.reshape(-1, *image.shape[-3:])
+        mean_length_px = min(frames.shape[1:3]) * loglerp(self.length_range, level) * min(1.0, level / _FADE_LEVEL)
+        mean_angle_deg = float(rng.uniform(0, 180))
+        turn, stretch = smooth_paths(rng, 2, len(frames), fps=fps, time_constant_s=self.time_constant_s)
+        angles_deg = mean_angle_deg + _ANGLE_DRIFT_DEG * (turn - turn.mean())
+        lengths = np.exp(_LOG_LENGTH_DRIFT * stretch)
+        lengths_px = mean_length_px * lengths / lengths.mean()
+        noisy = np.empty_like(frames)
+        for blurred, frame, length_px, angle_deg in zip(noisy, frames, lengths_px, angles_deg, strict=True):
+            blurred[...] = filter_line(frame, line_kernel(length_px, angle_deg))
+        return noisy.reshape(image.shape), {"length_px": mean_length_px, "angle_deg": mean_angle_deg}
+
+
+def line_kernel(length_px: float, angle_deg: float) -> npt.NDArray[np.float32]:
+    """The kernel of a straight line through the centre, anti-aliased by bilinear weights.
+
+    Args:
+        length_px: any length ≥ 0; towards 0 the kernel becomes a single 1.
+        angle_deg: counter-clockwise from the horizontal, as seen in the picture (rows run down).
+
+    Returns:
+        (2r + 1, 2s + 1) float32 with sum 1, point-symmetric, r and s as small as the line allows.
+    """
+    angle = math.radians(angle_deg)
+    points = 8 * math.ceil(length_px) + 8
+    along = (np.arange(points) - (points - 1) / 2) * (length_px / points)
+    x, y = along * math.cos(angle), along * -math.sin(angle)
+    radius_x, radius_y = math.ceil(np.abs(x).max() - 1e-9), math.ceil(np.abs(y).max() - 1e-9)
+    left, top = np.floor(x), np.floor(y)
+    right_share, bottom_share = x - left, y - top
+    width = 2 * radius_x + 3  # one spare column and row on the far side, for right and bottom neighbours of weight 0
+    first = ((top + radius_y) * width + left + radius_x).astype(np.intp)
+    cells = np.concatenate([first, first + 1, first + width, first + width + 1])
+    weights = np.concatenate(
+        [
+            (1 - right_share) * (1 - bottom_share),
+            right_share * (1 - bottom_share),
+            (1 - right_share) * bottom_share,
+            right_share * bottom_share,
+        ]
+    )
+    grid = np.bincount(cells, weights, (2 * radius_y + 3) * width).reshape(-1, width)
+    kernel = grid[: 2 * radius_y + 1, : 2 * radius_x + 1]
+    return (0.5 * (kernel + kernel[::-1, ::-1]) / points).astype(np.float32)
+
+
+def filter_line(frame: npt.NDArray[np.uint8], kernel: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """Correlate a picture with a line kernel.
+
+    A long line is filtered in pieces, each small enough for OpenCV's direct method, which skips zero weights;
+    they are summed in steps of 1/64 grey level.
+
+    Args:
+        frame: (H, W, C) uint8.
+        kernel: from `line_kernel`.
+
+    Returns:
+        (H, W, C) uint8.
+    """
+    cv2 = need("cv2", extra="image")
+    if kernel.size < _DIRECT_AREA:
+        blurred: npt.NDArray[np.uint8] = cv2.filter2D(frame, -1, kernel, borderType=cv2.BORDER_REFLECT_101)
+        return blurred.reshape(frame.shape)
+    height, width = frame.shape[:2]
+    pad_y, pad_x = kernel.shape[0] // 2, kernel.shape[1] // 2
+    padded = cv2.copyMakeBorder(frame, pad_y, pad_y, pad_x, pad_x, cv2.BORDER_REFLECT_101)
+    total = np.full(frame.shape, 32, np.int16)
+    for row, column, piece in _pieces(kernel):
+        reach = padded[row : row + height + piece.shape[0] - 1, column : column + width + piece.shape[1] - 1]
+        part = cv2.filter2D(reach, cv2.CV_16S, 64 * piece, anchor=(0, 0))
+        total += part[:height, :width].reshape(frame.shape)
+    total >>= 6
+    exact: npt.NDArray[np.uint8] = np.clip(total, 0, 255).astype(np.uint8)
+    return exact
+
+
+def _pieces(kernel: npt.NDArray[np.float32]) -> list[tuple[int, int, npt.NDArray[np.float32]]]:
+    """(first row, first column, weights) of the parts of a line kernel, cut across its longer axis."""
+    if kernel.shape[0] > kernel.shape[1]:
+        return [(row, column, part.T) for column, row, part in _pieces(kernel.T)]
+    height, width = kernel.shape
+    step = width
+    while step * (math.ceil(step * height / width) + 2) >= _DIRECT_AREA:
+        step -= 1
+    pieces = []
+    for column in range(0, width, step):
+        part = kernel[:, column : column + step]
+        rows = np.flatnonzero(part.any(1))
+        pieces.append((int(rows[0]), column, np.ascontiguousarray(part[rows[0] : rows[-1] + 1])))
+    return pieces

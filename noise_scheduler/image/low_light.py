@@ -1,0 +1,127 @@
+"""Too little light: a short exposure and what the sensor adds to it.
+
+Pixel values are decoded to linear light with the sRGB transfer function (IEC 61966-2-1), counted in electrons,
+and encoded back to 8 bits.
+
+Public: `LowLight`, `srgb_to_linear`, `linear_to_srgb`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from ..extras import need
+from ..path import Range, check_range, lerp
+from ..registry import register
+from .grain import table_normals
+
+_FADE_LEVEL = 0.05
+_LINEAR_STEPS = 1 << 14  # of the encoding table: five of them make the smallest 8-bit step of sRGB
+_BLOCK = 1 << 17  # values worked on at a time, so that they stay in the cache
+
+
+@register("image/low_light")
+@dataclass(frozen=True, slots=True)
+class LowLight:
+    """Cut the exposure in linear light and add Poisson-Gaussian sensor noise, fresh in every frame.
+
+    Exposure falls along `exposure_ev_range`, one EV being a factor of two; the electrons that are left carry shot
+    noise (variance = mean) and read noise, are clipped at zero and at the full well, and are quantised to 8-bit
+    sRGB without being brightened again. Below level .05 noise and exposure cut fade away together. Mean, variance
+    and skewness of shot noise are those of the Poisson law; its single electrons are smeared out by the read noise.
+    Achieved: `exposure_ev` and, unless the picture is black, `snr_db`, 10 lg(Σ signal² / Σ variance) in electrons.
+    Source: Foi et al., "Practical Poissonian-Gaussian noise modeling and fitting for single-image raw-data", IEEE
+    TIP 2008; photon transfer as in EMVA 1288.
+    """
+
+    exposure_ev_range: Range = (-0.1, -5.2)
+    """Change of exposure (mild, extreme), EV; level moves along it linearly."""
+    full_well_e: float = 2000.0
+    """Electrons of a white pixel at 0 EV; about 2,000 for the small pixel of a webcam at raised gain."""
+    read_noise_e: float = 4.0
+    """Standard deviation of the read noise, electrons, at least 1."""
+
+    def __post_init__(self) -> None:
+        check_range("exposure_ev_range", self.exposure_ev_range, -20.0, 0.0)
+        if not 10 <= self.full_well_e < math.inf:
+            raise ValueError(f"full_well_e must be at least 10 electrons and finite, not {self.full_well_e!r}")
+        if not 1 <= self.read_noise_e < math.inf:
+            raise ValueError(f"read_noise_e must be at least 1 electron and finite, not {self.read_noise_e!r}")
+
+    def __call__(
+        self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
+    ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
+        """Darken an image (H, W, C) or a clip (T, H, W, C), uint8."""
+        cv2 = need("cv2", extra="image")
+        fade = min(1.0, level / _FADE_LEVEL)
+        exposure_ev = lerp(self.exposure_ev_range, level) * fade
+        signal_e = self.full_well_e * 2.0**exposure_ev * _decoded()
+        base, spread, skew = (table.astype(np.float32) for table in self._noise_tables(signal_e, fade))
+        encoded = _encoded()
+
+        flat = np.ascontiguousarray(image).reshape(-1)
+        noisy = np.empty_like(flat)
+        counts = np.zeros(256)
+        for start in range(0, flat.size, _BLOCK):
+            block = flat[start : start + _BLOCK]
+            normals = table_normals(rng, block.size)
+            steps = cv2.LUT(block, skew).reshape(-1)
+            steps *= normals
+            steps += cv2.LUT(block, spread).reshape(-1)
+            steps *= normals
+            steps += cv2.LUT(block, base).reshape(-1)
+            np.clip(steps, 0, _LINEAR_STEPS, out=steps)
+            noisy[start : start + _BLOCK] = encoded.take(steps.astype(np.int32))
+            counts += cv2.calcHist([block], [0], None, [256], [0, 256]).reshape(-1)
+
+        achieved = {"exposure_ev": exposure_ev}
+        signal_power = float(counts @ signal_e**2)
+        if signal_power > 0:
+            noise_power = float(counts @ (signal_e + self.read_noise_e**2)) * fade**2
+            achieved["snr_db"] = 10 * math.log10(signal_power / noise_power)
+        return noisy.reshape(image.shape), achieved
+
+    def _noise_tables(
+        self, signal_e: npt.NDArray[np.float64], fade: float
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """(base, spread, skew) per grey level: base + spread z + skew z² of a normal z is the reading in table steps.
+
+        A quadratic of a normal (Cornish & Fisher) matches the three moments: mean λ, variance λ + σ² and, by
+        skew = λ / 6(λ + σ²), third moment λ.
+        """
+        variance = signal_e + self.read_noise_e**2
+        skew = signal_e / (6 * variance)
+        spread = np.sqrt(variance - 2 * skew**2)
+        step_e = self.full_well_e / _LINEAR_STEPS
+        return (signal_e - fade * skew) / step_e + 0.5, fade * spread / step_e, fade * skew / step_e
+
+
+def srgb_to_linear(encoded: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Linear light in [0, 1] of sRGB values in [0, 1]."""
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+
+
+def linear_to_srgb(linear: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """sRGB values in [0, 1] of linear light in [0, 1]."""
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+@cache
+def _decoded() -> npt.NDArray[np.float64]:
+    """Linear light of the 256 grey levels."""
+    table = srgb_to_linear(np.arange(256) / 255)
+    table.setflags(write=False)
+    return table
+
+
+@cache
+def _encoded() -> npt.NDArray[np.uint8]:
+    """Grey level of each step of linear light."""
+    table = np.rint(255 * linear_to_srgb(np.arange(_LINEAR_STEPS + 1) / _LINEAR_STEPS)).astype(np.uint8)
+    table.setflags(write=False)
+    return table

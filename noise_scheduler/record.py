@@ -1,0 +1,108 @@
+"""Records: what was done to a sample, small enough to keep and exact enough to do again.
+
+Public: `Record`, `Hit`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .registry import nearest
+from .rng import Key
+
+RECORD_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One noise on one modality."""
+
+    modality: str
+    """The key of the sample that is hit."""
+    noise: str
+    """The registered name of the noise."""
+    version: int
+    """The version of the noise; another version does not replay."""
+    level: float
+    """How much, in (0, 1]."""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """The noise's fields that differ from their defaults."""
+    achieved: Mapping[str, float | str] = field(default_factory=dict)
+    """Physical quantities that the noise reached (SNR, RT60, occluded area …); empty before apply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A plan for one sample and, after apply, what came of it."""
+
+    id: str | int
+    """The sample's id."""
+    step: int
+    """The planned optimiser step."""
+    key: Key
+    """The 128-bit stream key of (seed, id)."""
+    config: str
+    """Digest of the scheduler's configuration."""
+    hits: tuple[Hit, ...]
+    """The noises, in the order in which they are applied; empty for a clean sample."""
+
+    def level(self, modality: str) -> float:
+        """The level on a modality, 0 where it is clean (the highest one if several noises hit it)."""
+        return max((hit.level for hit in self.hits if hit.modality == modality), default=0.0)
+
+    def only(self, *modalities: str) -> Record:
+        """The same record without the hits on other modalities; what is left comes out just the same."""
+        return replace(self, hits=tuple(hit for hit in self.hits if hit.modality in modalities))
+
+    def to_json(self) -> str:
+        """One line of JSON that `from_json` turns back into an equal record."""
+        hits = [
+            {"modality": h.modality, "noise": h.noise, "version": h.version, "level": h.level}
+            | ({"fields": dict(h.fields)} if h.fields else {})
+            | ({"achieved": dict(h.achieved)} if h.achieved else {})
+            for h in self.hits
+        ]
+        key = "".join(f"{word:016x}" for word in self.key)
+        body = {
+            "record": RECORD_VERSION,
+            "id": self.id,
+            "step": self.step,
+            "key": key,
+            "config": self.config,
+            "hits": hits,
+        }
+        return json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, line: str) -> Record:
+        """The record that `to_json` wrote.
+
+        Raises:
+            ValueError: not a record, or one of a newer version of the package.
+        """
+        try:
+            body = json.loads(line)
+            version = body.pop("record")
+            if version != RECORD_VERSION:
+                raise ValueError(f"this record has version {version}; this package reads version {RECORD_VERSION}")
+            key = int(body["key"][:16], 16), int(body["key"][16:], 16)
+            hits = tuple(_hit(hit) for hit in body["hits"])
+            return cls(body["id"], body["step"], key, body["config"], hits)
+        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+            raise ValueError(f"not the JSON of a noise record ({error}): {line[:80]!r}") from error
+
+
+def _hit(body: dict[str, Any]) -> Hit:
+    known = Hit.__dataclass_fields__
+    for name in body:
+        if name not in known:
+            raise ValueError(f"a hit has no key {name!r}; {nearest(name, known)}")
+    fields = {name: _tuples(value) for name, value in body.get("fields", {}).items()}
+    return Hit(**(body | {"fields": fields}))
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value

@@ -1,0 +1,10 @@
+"""Noises for text: a str in, a str out.
+
+- `noise_scheduler.text.keyboard`: ``text/keyboard``
+- `noise_scheduler.text.word_loss`: ``text/word_loss``
+- `noise_scheduler.text.missing`: ``text/missing``
+"""
+
+from . import keyboard, missing, word_loss
+
+__all__ = ["keyboard", "missing", "word_loss"]

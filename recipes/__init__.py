@@ -1,0 +1,1 @@
+"""Recipes: linear scripts that train and judge the models on corpora under scheduled noise."""

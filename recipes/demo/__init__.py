@@ -1,0 +1,1 @@
+"""The synthetic dialogs of the demo corpus: who says what and how (script, text), voices, faces, files."""

@@ -1,0 +1,363 @@
+"""The sections of the report, in the order in which they are read.
+
+Public: `page`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from string import Template
+from typing import Any, Literal
+
+from noise_scheduler import NoiseScheduler
+
+from . import charts
+from .gallery import gallery
+from .markup import condition_label, figure, mean_std, number, percent, score_table, table, text
+from .results import METRICS, SIX, Claim, Method, Results, Summary
+from .training_schedule import sample_schedule
+
+_METRIC_NAMES = {"ua": "UA", "wa": "WA", "macro_f1": "Macro-F1"}
+_METRIC_MEANINGS = {
+    "ua": "unweighted accuracy, the mean of the recalls of the classes",
+    "wa": "weighted accuracy, the share of utterances that is right",
+    "macro_f1": "the mean of the F1 of the classes",
+}
+_SYNTHETIC = (
+    '<aside class="banner" role="note"><b>All data are synthetic.</b> Faces are drawn, voices are spoken by a '
+    "machine and sentences come from templates. This report shows that the method works as a piece of machinery; "
+    "it says nothing about human emotion.</aside>"
+)
+
+
+def page(results: Results, samples: Sequence[Mapping[str, Any]], scheduler: NoiseScheduler) -> str:
+    """The whole page.
+
+    Args:
+        results: checked content of results.json.
+        samples: utterances of the gallery.
+        scheduler: that of `results`.
+    """
+    sections = {
+        "Claims": _claims(results["claims"]),
+        "Scores": _scores(results),
+        "Curves": _curves(results),
+        "Confusions": _confusions(results),
+        "Latent": _latent(results["methods"]),
+        "Single modalities": _unimodal(results),
+        "Schedule": _schedule(results, scheduler),
+        "Corpus": _corpus(results),
+        "Protocol": _protocol(results),
+        "Gallery": _gallery(samples, scheduler, results["labels"]),
+    }
+    anchors = {title: title.lower().replace(" ", "-") for title in sections}
+    contents = "".join(f'<li><a href="#{anchors[title]}">{title}</a></li>' for title in sections)
+    body = "".join(
+        f'<section id="{anchors[title]}"><h2>{title}</h2>\n{section}</section>\n' for title, section in sections.items()
+    )
+    template = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
+    return template.substitute(
+        title=text(f"Robustness report: {results['corpus']['name']}"),
+        banner=_SYNTHETIC if results["corpus"]["synthetic"] else "",
+        headline=_headline(results),
+        overview=_overview(results),
+        contents=contents,
+        sections=body,
+    )
+
+
+def _headline(results: Results) -> str:
+    """What the run shows, in two sentences."""
+    ours, *others = results["methods"]
+    noisy = ours["scores"]["noisy/mean"]["ua"]
+    rivals = sorted(others, key=lambda method: method["scores"]["noisy/mean"]["ua"]["mean"], reverse=True)
+    against = ", ".join(
+        f"{text(method['label'])} {number(100 * method['scores']['noisy/mean']['ua']['mean'])} %" for method in rivals
+    )
+    shown = (
+        f"With one or two of three modalities noisy, <b>{text(ours['label'])}</b> reaches <b>{percent(noisy)} % UA</b>"
+        + (f" ({against})" if against else "")
+        + f"; on clean data {percent(ours['scores']['clean']['ua'])} %, "
+        f"with modalities missing {percent(ours['scores']['missing/mean']['ua'])} %."
+    )
+    held = sum(claim["holds"] for claim in results["claims"])
+    if not results["claims"]:
+        return shown
+    verdict = "All" if held == len(results["claims"]) else f"{held} of"
+    return f"{shown} {verdict} {len(results['claims'])} claims hold."
+
+
+def _overview(results: Results) -> str:
+    chance = 1 / len(results["labels"])
+    groups = (
+        ("Clean", "clean"),
+        ("Noisy, mean of six conditions", "noisy/mean"),
+        ("Missing, mean of six conditions", "missing/mean"),
+    )
+    bars = "".join(
+        charts.bar_group(
+            title,
+            [
+                (method["label"], method["scores"][condition]["ua"], charts.colour(index))
+                for index, method in enumerate(results["methods"])
+            ],
+            chance,
+        )
+        for title, condition in groups
+    )
+    caption = (
+        f"UA in per cent, mean over {_runs(results)} with the standard deviation as a thin line; "
+        f"the dotted mark is chance ({number(100 * chance, 0)} %)."
+    )
+    return figure(f'<div class="bar-groups">{bars}</div>', caption)
+
+
+def _claims(claims: Sequence[Claim]) -> str:
+    if not claims:
+        return "<p>No claims were checked in this run.</p>"
+    items = []
+    for claim in claims:
+        verdict, kind = ("✓ holds", "holds") if claim["holds"] else ("✗ not reached", "fails")
+        required = text(claim["required"].replace(">=", "≥").replace("<=", "≤").replace("-", "−"))
+        why = f'<p class="why"><b>Why:</b> {text(claim["why"])}</p>' if claim["why"] else ""
+        items.append(
+            f'<li class="claim {kind}"><div><span class="verdict">{verdict}</span> {text(claim["text"])}{why}</div>'
+            f'<div class="evidence">{charts.claim_strip(claim)}<small>required {required}</small></div></li>\n'
+        )
+    caption = (
+        '<p class="note">Measured in points of UA, paired run by run: small circles are runs, the bar is their mean, '
+        "the dashed line the required value, the thin line zero.</p>"
+    )
+    return f'<ul class="claims">{"".join(items)}</ul>{caption}'
+
+
+def _scores(results: Results) -> str:
+    tables = []
+    for metric in METRICS:
+        name = _METRIC_NAMES[metric]
+        tables.append(f"<h3>{name}</h3><p>{name}: {_METRIC_MEANINGS[metric]}.</p>")
+        groups = (
+            ("noisy", "the named modalities noisy, the others clean", ("clean",)),
+            ("missing", "the named modalities absent, the others clean", ()),
+        )
+        for group, meaning, first in groups:
+            parts = (*SIX, "mean", "pooled")
+            conditions = (*first, *(f"{group}/{part}" for part in parts))
+            rows = [
+                (_swatch(index, method), [method["scores"][c][metric] for c in conditions])  # type: ignore[index]
+                for index, method in enumerate(results["methods"])
+            ]
+            head = ["Method", *(condition_label(part) for part in (*first, *parts))]
+            tables.append(score_table(f"{name} in per cent – {group}: {meaning}", head, rows))
+    note = (
+        "<p>a, v, t: audio, video, text. <i>Mean</i> is the mean of the six conditions, <i>pooled</i> takes all their "
+        f"test views as one set. Mean ± standard deviation over {_runs(results)}; the best of a column is bold.</p>"
+    )
+    return note + "".join(tables)
+
+
+def _curves(results: Results) -> str:
+    curves = results["curves"]
+    if not curves:
+        return "<p>No curves were measured in this run.</p>"
+    order = {method["name"]: index for index, method in enumerate(results["methods"])}
+    chance = 1 / len(results["labels"])
+    ends = [
+        end
+        for curve in curves
+        for line in curve["methods"].values()
+        for point in line["ua"]
+        for end in (point["mean"] - (point["std"] or 0.0), point["mean"] + (point["std"] or 0.0))
+    ]
+    ua_range = max(0.0, min(chance, *ends) - 0.04), min(1.0, max(ends) + 0.03)
+    labels = [method["label"] for method in results["methods"]]
+    content = charts.legend(labels)
+    for modality in dict.fromkeys(curve["modality"] for curve in curves):
+        shown = [charts.curve_chart(c, order, chance, ua_range) for c in curves if c["modality"] == modality]
+        content += f'<h4>Noise on {text(modality)} alone</h4><div class="multiples">{"".join(shown)}</div>\n'
+    caption = (
+        "UA against the level of one noise on one modality while the others are clean. Lines are means, bands one "
+        "standard deviation; level 0 is clean and level 1 the strongest that the noise is made for. All charts share "
+        "their axes, and the dashed line is chance."
+    )
+    rows: list[tuple[str, list[Summary | None]]] = []
+    for curve in curves:
+        areas = [curve["methods"][name]["area"] if name in curve["methods"] else None for name in order]
+        rows.append((f"<code>{text(curve['noise'])}</code>", list(areas)))
+    head = ["Noise", *(_swatch(index, method) for index, method in enumerate(results["methods"]))]
+    area_caption = "Area under the curve: mean UA over levels 0 to 1, in per cent; the best of a row is bold"
+    return figure(content, caption) + score_table(area_caption, head, rows, by_row=True)
+
+
+def _confusions(results: Results) -> str:
+    conditions: tuple[tuple[Literal["clean", "noisy/pooled"], str], ...] = (
+        ("clean", "clean"),
+        ("noisy/pooled", "noisy, six conditions pooled"),
+    )
+    blocks = []
+    for index, method in enumerate(results["methods"]):
+        matrices = "".join(
+            _confusion(method["confusion"][condition], results["labels"], name) for condition, name in conditions
+        )
+        blocks.append(f'<div class="card"><h4>{_swatch(index, method)}</h4><div class="pair">{matrices}</div></div>\n')
+    caption = (
+        "Share of each true class (row) that is taken for each class (column), in per cent, summed over the runs; "
+        "the diagonal holds the recalls. Counts appear under the pointer."
+    )
+    return figure(f'<div class="cards wide-cards">{"".join(blocks)}</div>', caption)
+
+
+def _confusion(counts: Sequence[Sequence[int]], labels: Sequence[str], caption: str) -> str:
+    rows = []
+    for label, row in zip(labels, counts, strict=True):
+        cells = ""
+        for other, count in zip(labels, row, strict=True):
+            share = count / max(1, sum(row))
+            ink = ' class="deep"' if share > 0.5 else ""
+            title = f"{count} of {sum(row)} {label} taken for {other}"
+            cells += f'<td{ink} style="--share:{100 * share:.0f}%" title="{text(title)}">{number(100 * share, 0)}</td>'
+        rows.append(f'<tr><th scope="row">{text(label)}</th>{cells}</tr>')
+    head = "".join(f'<th scope="col">{text(label)}</th>' for label in labels)
+    return (
+        f'<table class="confusion"><caption>{text(caption)}</caption><thead><tr><th scope="col">true ╲ said</th>{head}'
+        f"</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def _latent(methods: Sequence[Method]) -> str:
+    rows = []
+    for index, method in enumerate(methods):
+        latent = method["latent"]
+        if latent is None:
+            continue
+        active = f"{mean_std(latent['active'])} of {latent['size']}"
+        r2 = latent["reconstruction_r2"]
+        figures = (mean_std(value, decimals=2) for value in (latent["kl_nats"], r2["clean"], r2["noisy/pooled"]))
+        rows.append([_swatch(index, method), active, *figures])
+    if not rows:
+        return "<p>No method of this run has a latent variable.</p>"
+    head = ["Method", "Active dimensions", "KL (nats)", "R² on clean data", "R² under noise, pooled"]
+    without = [text(method["label"]) for method in methods if method["latent"] is None]
+    note = (
+        "<p>A dimension is active if its posterior mean varies over the data; a latent with none is not used. KL is "
+        "the divergence of the posterior from the prior per utterance. R² is the share of the variance of the clean "
+        "teacher's joint representation that is reconstructed: 1 is all of it, 0 no better than its mean."
+        + (f" Without latent variable: {', '.join(without)}." if without else "")
+        + "</p>"
+    )
+    return note + table("What the latent variable carries", head, rows, extra_class="scores")
+
+
+def _unimodal(results: Results) -> str:
+    trained = {"clean": "clean data", "noisy": "noisy data"}
+    rows: list[tuple[str, list[Summary | None]]] = [
+        (f"{text(modality)}, trained on {text(trained.get(kind, kind))}", [on["clean"]["ua"], on["noisy"]["ua"]])
+        for modality, kinds in results["unimodal"].items()
+        for kind, on in kinds.items()
+    ]
+    if not rows:
+        return "<p>No single modality was tested in this run.</p>"
+    body = [[head, *("–" if s is None else percent(s) for s in summaries)] for head, summaries in rows]
+    head = ["Encoder", "UA on clean data", "UA on noisy data"]
+    caption = "UA of one modality alone, in per cent, mean ± standard deviation"
+    note = "<p>What each modality can do on its own; the distance to the fused scores is what fusion gains.</p>"
+    return note + table(caption, head, body, extra_class="scores")
+
+
+def _schedule(results: Results, scheduler: NoiseScheduler) -> str:
+    trained = sample_schedule(scheduler)
+    level = figure(
+        charts.level_chart(trained),
+        "Level of the noise where a modality is hit, against the progress of training: the line is the median, the "
+        "bands hold half and nine tenths of the draws.",
+        extra_class="chart",
+    )
+    shares = "".join(
+        charts.bar_group(modality, [(noise, share, "var(--c0)") for noise, share in noises.items()])
+        for modality, noises in trained.noise_shares.items()
+    )
+    hits = charts.bar_group(
+        "Noisy modalities at once",
+        [("none" if n == 0 else str(n), share, "var(--c2)") for n, share in enumerate(trained.hit_shares)],
+    )
+    types = figure(
+        f'<div class="bar-groups">{shares}{hits}</div>',
+        "Share of each type among the hits of its modality, and how many modalities of an utterance are noisy at "
+        f"once; counted over {trained.plans:,} plans of this scheduler, all over the training.".replace(",", " ", 1),
+    )
+    digest = f"<p>Scheduler <code>{text(results['scheduler_digest'])}</code>, seed {scheduler.seed}.</p>"
+    return digest + f'<div class="two">{level}{types}</div>'
+
+
+def _corpus(results: Results) -> str:
+    corpus = results["corpus"]
+    facts = [
+        ("Corpus", text(corpus["name"])),
+        ("Utterances", str(corpus["utterances"])),
+        ("Per class", _counts(corpus["per_class"])),
+        ("Per session", _counts(corpus["per_session"])),
+        ("Face crops", _counts(corpus["faces"]) or "–"),
+    ]
+    listed = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts)
+    notes = "".join(f"<li>{text(note)}</li>" for note in corpus["notes"])
+    left_out = corpus["left_out"]
+    if left_out:
+        lines = "".join(f"<li>{text(line)}</li>" for line in left_out)
+        what = "1 utterance or file was" if len(left_out) == 1 else f"{len(left_out)} utterances or files were"
+        missing = f"<details><summary>{what} left out</summary><ul>{lines}</ul></details>"
+    else:
+        missing = "<p>Nothing was left out.</p>"
+    return f'<dl class="facts">{listed}</dl>{f"<ul>{notes}</ul>" if notes else ""}{missing}'
+
+
+def _protocol(results: Results) -> str:
+    protocol = results["protocol"]
+    low, high = min(protocol["noisy_levels"]), max(protocol["noisy_levels"])
+    runs = [
+        [f"{index}", str(run["seed"]), text(run["fold"]), *(str(run[part]) for part in ("train", "validation", "test"))]  # type: ignore[literal-required]
+        for index, run in enumerate(protocol["runs"], 1)
+    ]
+    methods = [
+        [
+            _swatch(index, method),
+            text(method["encoders"]),
+            text(method["training"]),
+            f"{method['parameters']:,}".replace(",", " "),
+        ]
+        for index, method in enumerate(results["methods"])
+    ]
+    levels = ", ".join(f"{level:g}" for level in protocol["curve_levels"])
+    facts = (
+        f"<p><b>Selection.</b> {text(protocol['selection'])}</p>"
+        f"<p><b>Noisy test data.</b> {protocol['views']} views of each test utterance in each of the six conditions, at "
+        f"levels from {low:g} to {high:g}, the same for all methods. Curves are measured at levels {levels}.</p>"
+    )
+    return (
+        facts
+        + table("Methods", ["Method", "Encoders trained on", "Fusion trained on", "Parameters"], methods)
+        + table("Runs", ["Run", "Seed", "Tested on", "Train", "Validation", "Test"], runs, extra_class="scores")
+    )
+
+
+def _gallery(samples: Sequence[Mapping[str, Any]], scheduler: NoiseScheduler, labels: Sequence[str]) -> str:
+    note = (
+        "<p>Look and listen: every noise of the schedule alone, at five levels from the same random stream, the clean "
+        "sample first. Frames run left to right in time. Spectrograms show power from 0 to −70 dB below the clean "
+        "peak; where a level would overload the player, all levels of its noise are turned down alike. In sentences, "
+        "<mark>changed letters</mark> are marked and <del>lost words</del> struck through.</p>"
+    )
+    return note + gallery(samples, scheduler, labels)
+
+
+def _swatch(index: int, method: Method) -> str:
+    return f'<i class="swatch" style="background:{charts.colour(index)}"></i>{text(method["label"])}'
+
+
+def _runs(results: Results) -> str:
+    count = len(results["protocol"]["runs"])
+    return "one run" if count == 1 else f"{count} runs"
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{text(name)} {count}" for name, count in counts.items())

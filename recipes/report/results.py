@@ -1,0 +1,265 @@
+"""The schema of results.json (version 1), and its reader.
+
+The classes below are both the documentation and the check: `read_results` walks their annotations, so a file
+that lacks a key or holds another type is refused with the place of the fault. Keys that are not named here are
+ignored. Every number is deterministic; the file holds no dates and no timings.
+
+Conditions are named by the initials of the modalities that are touched, the others being clean:
+
+    clean
+    noisy/a   noisy/v   noisy/t   noisy/av   noisy/at   noisy/vt      those modalities are noisy
+    noisy/mean   noisy/pooled            the mean of the six; all views of the six as one test set
+    missing/a … missing/vt, missing/mean, missing/pooled              those modalities are absent
+
+UA is unweighted accuracy (the mean of the recalls), WA weighted accuracy (the share that is right), macro-F1 the
+mean of the classes' F1; all are shares in [0, 1].
+
+Public: `read_results`, `Results` and its parts, `ResultsError`, `SCHEMA`, `SIX`, `CONDITIONS`, `METRICS`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypedDict
+
+SCHEMA = 1
+SIX = ("a", "v", "t", "av", "at", "vt")
+METRICS = ("ua", "wa", "macro_f1")
+CONDITIONS = (
+    "clean",
+    *(f"{group}/{part}" for group in ("noisy", "missing") for part in (*SIX, "mean", "pooled")),
+)
+
+
+class ResultsError(ValueError):
+    """A results.json cannot be shown; the message names the file, the place and the remedy."""
+
+
+class Summary(TypedDict):
+    """One figure over all runs."""
+
+    values: list[float]
+    """One per run, in the order of `Protocol.runs`."""
+    mean: float
+    std: float | None
+    """Sample standard deviation; null where there is one run."""
+
+
+class Corpus(TypedDict):
+    """What was trained and tested on."""
+
+    name: str
+    synthetic: bool
+    utterances: int
+    per_class: dict[str, int]
+    per_session: dict[str, int]
+    left_out: list[str]
+    """What could not be used, one line each with its reason."""
+    notes: list[str]
+    faces: dict[str, int]
+    """How many utterances were cropped by which means, such as {"detector": 700, "fallback": 20}."""
+
+
+class Run(TypedDict):
+    """One training run with its split."""
+
+    seed: int
+    fold: str
+    """What is tested on."""
+    train: int
+    """Utterances."""
+    validation: int
+    test: int
+
+
+class Protocol(TypedDict):
+    """How the figures came about."""
+
+    runs: list[Run]
+    selection: str
+    """One sentence: how the model of a run is chosen."""
+    noisy_levels: list[float]
+    """Least and greatest level of the noisy test views."""
+    views: int
+    """Noisy test views per utterance and condition."""
+    curve_levels: list[float]
+
+
+class Latent(TypedDict):
+    """What the latent variable of a VAE does."""
+
+    size: int
+    active: Summary
+    """Dimensions whose posterior mean varies over the data (Burda et al., arXiv 1509.00519)."""
+    kl_nats: Summary
+    """Divergence of posterior from prior, in nats per utterance."""
+    reconstruction_r2: dict[Literal["clean", "noisy/pooled"], Summary]
+    """Share of the teacher's variance that is reconstructed, by condition."""
+
+
+class Method(TypedDict):
+    """One way of training and its figures; the first of the list is the one that the report is about."""
+
+    name: str
+    label: str
+    encoders: str
+    """What its encoders were trained on."""
+    training: str
+    """What its fusion was trained on."""
+    parameters: int
+    scores: dict[str, dict[Literal["ua", "wa", "macro_f1"], Summary]]
+    """By condition, all of `CONDITIONS`."""
+    confusion: dict[Literal["clean", "noisy/pooled"], list[list[int]]]
+    """Counts summed over the runs; rows are the truth, in the order of `Results.labels`."""
+    latent: Latent | None
+
+
+class MethodCurve(TypedDict):
+    """One line of a curve."""
+
+    ua: list[Summary]
+    """One per level."""
+    area: Summary
+    """Under the line, by the trapezoid rule over levels 0 to 1."""
+
+
+class Curve(TypedDict):
+    """UA against the level of one noise on one modality, the other modalities clean."""
+
+    modality: str
+    noise: str
+    levels: list[float]
+    methods: dict[str, MethodCurve]
+
+
+class Claim(TypedDict):
+    """A figure that the run was to reach."""
+
+    text: str
+    required: str
+    """A comparison such as ">= 8.0"."""
+    measured: Summary
+    """Points of UA, paired per run."""
+    holds: bool
+    why: str
+    """Why it was not reached; empty where it holds."""
+
+
+class Results(TypedDict):
+    """The whole file, with "schema": 1 beside these keys."""
+
+    corpus: Corpus
+    labels: list[str]
+    """The classes, in the order of their indices."""
+    protocol: Protocol
+    scheduler: dict[str, Any]
+    """`NoiseScheduler.to_dict()` of the scheduler that was trained under."""
+    scheduler_digest: str
+    methods: list[Method]
+    unimodal: dict[str, dict[str, dict[Literal["clean", "noisy"], dict[Literal["ua"], Summary]]]]
+    """Modality → data its encoder was trained on ("clean", "noisy") → data it is tested on → figures."""
+    curves: list[Curve]
+    claims: list[Claim]
+
+
+def read_results(path: Path) -> Results:
+    """The checked content of a results.json.
+
+    Raises:
+        ResultsError: the file is missing, no JSON, of another schema, or not as the classes above say.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ResultsError(f"{path}: no such file; the recipe writes it when the evaluation is done") from None
+    except ValueError as error:
+        raise ResultsError(f"{path}: not JSON ({error}); run the recipe again to write it anew") from error
+    found = content.get("schema") if isinstance(content, dict) else None
+    if found != SCHEMA:
+        raise ResultsError(
+            f"{path}: schema {found!r}, but this report reads schema {SCHEMA}; "
+            "run the recipe again, or use the version that wrote the file"
+        )
+    try:
+        _check(content, Results, "")
+        _check_shapes(content)
+    except ValueError as error:
+        raise ResultsError(f"{path}: {error}; run the recipe again to write the file anew") from None
+    return typing.cast(Results, content)
+
+
+def _check(value: Any, expected: Any, where: str) -> None:
+    """Raise ValueError unless `value` is what the annotation `expected` says."""
+    origin, arguments = typing.get_origin(expected), typing.get_args(expected)
+    if expected is Any:
+        return
+    if typing.is_typeddict(expected):
+        _require_mapping(value, where)
+        for key, inner in typing.get_type_hints(expected).items():
+            _check(_get(value, key, where), inner, f"{where}.{key}" if where else key)
+    elif origin is dict:
+        _require_mapping(value, where)
+        if typing.get_origin(arguments[0]) is Literal:
+            for key in typing.get_args(arguments[0]):
+                _get(value, key, where)
+        for key, inner in value.items():
+            _check(inner, arguments[1], f"{where}[{key!r}]")
+    elif origin is list:
+        if not isinstance(value, list):
+            raise ValueError(f"{where} must be a list, not {_shown(value)}")
+        for index, inner in enumerate(value):
+            _check(inner, arguments[0], f"{where}[{index}]")
+    elif origin is types.UnionType:
+        if value is not None:
+            _check(value, arguments[0], where)
+    elif expected is float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise ValueError(f"{where} must be a finite number, not {_shown(value)}")
+    elif not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
+        raise ValueError(f"{where} must be {expected.__name__}, not {_shown(value)}")
+
+
+def _check_shapes(results: Results) -> None:
+    """Raise ValueError where lists do not fit together."""
+    classes, runs = len(results["labels"]), len(results["protocol"]["runs"])
+    for name, empty in (("labels", not classes), ("protocol.runs", not runs), ("methods", not results["methods"])):
+        if empty:
+            raise ValueError(f"{name} is empty")
+    for method in results["methods"]:
+        where = f"method {method['name']!r}"
+        for condition in CONDITIONS:
+            scores = _get(method["scores"], condition, f"{where}: scores")
+            if len(scores["ua"]["values"]) != runs:
+                raise ValueError(f"{where}: {condition} has {len(scores['ua']['values'])} values for {runs} runs")
+        for condition, counts in method["confusion"].items():
+            if [len(row) for row in counts] != [classes] * classes:
+                raise ValueError(f"{where}: the confusion matrix {condition!r} is not {classes} × {classes}")
+    known = {method["name"] for method in results["methods"]}
+    for curve in results["curves"]:
+        for name, line in curve["methods"].items():
+            if name not in known:
+                raise ValueError(f"curve {curve['noise']!r} has a line for {name!r}, which is no method of the file")
+            if len(line["ua"]) != len(curve["levels"]):
+                raise ValueError(
+                    f"curve {curve['noise']!r}, {name!r}: {len(line['ua'])} points for {len(curve['levels'])} levels"
+                )
+
+
+def _require_mapping(value: Any, where: str) -> None:
+    if not isinstance(value, dict):
+        raise ValueError(f"{where or 'the file'} must be a table, not {_shown(value)}")
+
+
+def _get(mapping: Mapping[Any, Any], key: str, where: str) -> Any:
+    if key not in mapping:
+        raise ValueError(f"{where or 'the file'} lacks the key {key!r}")
+    return mapping[key]
+
+
+def _shown(value: Any) -> str:
+    return f"{type(value).__name__} {str(value)[:40]!r}"

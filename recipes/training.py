@@ -1,0 +1,357 @@
+"""Training loops on Lightning: an encoder alone, a fusion on a bank of views, both together under online noise.
+
+Every loop keeps the weights of the epoch that is best on validation data, writes its curves for TensorBoard and
+reports its progress to a callback. Whatever torch draws (initialisation, dropout) depends on the given seed alone.
+
+Public: `fit_encoder`, `fit_fusion`, `fit_end_to_end`, `class_weights`.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
+from torchmetrics.classification import MulticlassRecall
+
+from models.batch import RawBatch, present
+from models.encoders import UnimodalClassifier
+from models.losses import consistency, student_loss, teacher_loss
+from models.model import EmotionModel
+from models.seeding import seeded
+from noise_scheduler.torch_data import StepSampler, decode
+
+Report = Callable[[int, int], None]
+Views = Callable[[int, int, Tensor], tuple[dict[str, Tensor], dict[str, Tensor]]]
+"""(step, draw, rows) → features and presence per modality: one training view of each row."""
+
+
+def class_weights(labels: np.ndarray, classes: int) -> Tensor:
+    """(classes,) float32 weights under which every class counts alike; 0 for a class that does not occur."""
+    counts = np.bincount(labels, minlength=classes)
+    weights = np.divide(len(labels) / (counts > 0).sum(), counts, out=np.zeros(classes), where=counts > 0)
+    return torch.tensor(weights, dtype=torch.float32)
+
+
+class _Training(lightning.LightningModule):
+    """What all loops share: AdamW with a cosine schedule, and the best epoch by validation."""
+
+    best_score: float = -1.0
+    best_state: dict[str, Tensor]
+
+    def __init__(self, steps: int, learning_rate: float, weight_decay: float) -> None:
+        super().__init__()
+        self.steps, self.learning_rate, self.weight_decay = steps, learning_rate, weight_decay
+
+    def trained(self) -> nn.Module:
+        """The module whose weights are trained and selected."""
+        raise NotImplementedError
+
+    def configure_optimizers(self) -> Any:
+        parameters = [p for p in self.trained().parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(parameters, lr=self.learning_rate, weight_decay=self.weight_decay)
+        cosine = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: 0.1 + 0.45 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cosine, "interval": "step"}}
+
+    def select(self, score: float, module: nn.Module) -> None:
+        """Keep the module's weights if `score` is the best so far."""
+        self.log("validation", score, on_epoch=True)
+        if score > self.best_score:
+            self.best_score, self.best_state = score, copy.deepcopy(module.state_dict())
+
+
+class _EncoderTraining(_Training):
+    """An encoder with a classifier of its own."""
+
+    def __init__(self, classifier: UnimodalClassifier, class_weight: Tensor, **optimisation: Any) -> None:
+        super().__init__(**optimisation)
+        self.classifier, self.class_weight = classifier, class_weight
+        self.modality = classifier.encoder.modality
+        self.recall = MulticlassRecall(len(class_weight), average="macro")
+
+    def trained(self) -> nn.Module:
+        return self.classifier
+
+    def training_step(self, batch: RawBatch) -> Tensor:
+        there = present(batch)[self.modality]
+        assert batch.label is not None
+        logits = self.classifier(batch)
+        losses = cross_entropy(logits, batch.label, weight=self.class_weight, reduction="none")
+        loss = (losses * there).sum() / there.sum().clamp(min=1)
+        self.log("loss", loss)
+        return loss
+
+    def validation_step(self, batch: RawBatch) -> None:
+        assert batch.label is not None
+        there = present(batch)[self.modality]
+        if there.any():
+            self.recall.update(self.classifier(batch)[there], batch.label[there])
+
+    def on_validation_epoch_end(self) -> None:
+        self.select(float(self.recall.compute()), self.classifier)
+        self.recall.reset()
+
+
+class _FusionTraining(_Training):
+    """A fusion on encoded views: two views of every row, their predictions drawn together."""
+
+    def __init__(
+        self,
+        model: EmotionModel,
+        teacher: EmotionModel | None,
+        views: Views,
+        clean: Views,
+        labels: Tensor,
+        validate: Callable[[EmotionModel], float],
+        class_weight: Tensor,
+        consistency_weight: float,
+        ema_decay: float,
+        generator: torch.Generator,
+        **optimisation: Any,
+    ) -> None:
+        super().__init__(**optimisation)
+        self.model, self.views, self.clean, self.labels, self.validate = model, views, clean, labels, validate
+        self.class_weight, self.consistency_weight, self.generator = class_weight, consistency_weight, generator
+        self._teacher = (teacher,)  # in tuples, so that they are no sub-modules
+        average = AveragedModel(model.fusion, multi_avg_fn=get_ema_multi_avg_fn(ema_decay))  # type: ignore[no-untyped-call]
+        averaged = copy.deepcopy(model)
+        averaged.fusion = average.module  # type: ignore[assignment]
+        self._average, self._averaged = (average,), (averaged,)
+
+    def trained(self) -> nn.Module:
+        return self.model.fusion
+
+    def on_train_epoch_start(self) -> None:
+        self.model.encoders.eval()
+
+    def training_step(self, codes: Tensor) -> Tensor:
+        rows, step = codes & 0xFFFFFFFF, decode(int(codes[0]))[1]
+        label = self.labels[rows]
+        (teacher,) = self._teacher
+        with torch.no_grad():
+            target = None if teacher is None else teacher.fuse(*self.clean(step, 0, rows))
+        outputs = [self.model.fuse(*self.views(step, draw, rows), generator=self.generator) for draw in (0, 1)]
+        if teacher is None:
+            losses = [teacher_loss(output, label, class_weight=self.class_weight) for output in outputs]
+        else:
+            losses = [student_loss(output, target, label, class_weight=self.class_weight) for output in outputs]
+        agreement = consistency(outputs[0].logits, outputs[1].logits)
+        loss = (losses[0].total + losses[1].total) / 2 + self.consistency_weight * agreement
+        self.log_dict(losses[0].terms | {"consistency": agreement.detach(), "loss": loss.detach()})
+        return loss
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self._average[0].update_parameters(self.model.fusion)
+
+    def on_train_epoch_end(self) -> None:
+        last = self.current_epoch + 1 == self.trainer.max_epochs
+        if last or (self.current_epoch + 1) % 5 == 0:
+            averaged = self._averaged[0].eval()
+            self.select(self.validate(averaged), averaged)
+
+
+class _EndToEndTraining(_Training):
+    """Encoders and fusion together, on raw batches under online noise."""
+
+    def __init__(
+        self,
+        model: EmotionModel,
+        teacher: EmotionModel,
+        clean: Views,
+        class_weight: Tensor,
+        generator: torch.Generator,
+        **optimisation: Any,
+    ) -> None:
+        super().__init__(**optimisation)
+        self.model, self.clean, self.class_weight, self.generator = model, clean, class_weight, generator
+        self._teacher = (teacher,)
+        self.recall = MulticlassRecall(len(class_weight), average="macro")
+
+    def trained(self) -> nn.Module:
+        return self.model
+
+    def training_step(self, batch: tuple[RawBatch, Tensor]) -> Tensor:
+        raw, rows = batch
+        assert raw.label is not None
+        with torch.no_grad():
+            target = self._teacher[0].fuse(*self.clean(self.global_step, 0, rows))
+        output = self.model(raw, generator=self.generator)
+        loss = student_loss(output, target, raw.label, class_weight=self.class_weight)
+        self.log_dict(loss.terms | {"loss": loss.total.detach()}, batch_size=len(raw))
+        return loss.total
+
+    def validation_step(self, batch: tuple[RawBatch, Tensor]) -> None:
+        raw, _ = batch
+        assert raw.label is not None
+        self.recall.update(self.model(raw).logits, raw.label)
+
+    def on_validation_epoch_end(self) -> None:
+        self.select(float(self.recall.compute()), self.model)
+        self.recall.reset()
+
+
+def fit_encoder(
+    classifier: UnimodalClassifier,
+    train: DataLoader[Any],
+    validation: DataLoader[Any],
+    *,
+    epochs: int,
+    learning_rate: float,
+    weight_decay: float,
+    class_weight: Tensor,
+    seed: int,
+    log: Path,
+    report: Report,
+) -> float:
+    """Train a unimodal classifier in place; gives UA on validation of the epoch that was kept."""
+    training = _EncoderTraining(
+        classifier,
+        class_weight,
+        steps=epochs * len(train),
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+    )
+    _fit(training, train, validation, epochs, seed, log, report)
+    classifier.load_state_dict(training.best_state)
+    return training.best_score
+
+
+def fit_fusion(
+    model: EmotionModel,
+    teacher: EmotionModel | None,
+    views: Views,
+    clean: Views,
+    labels: Tensor,
+    validate: Callable[[EmotionModel], float],
+    *,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    weight_decay: float,
+    ema_decay: float,
+    consistency_weight: float,
+    class_weight: Tensor,
+    seed: int,
+    log: Path,
+    report: Report,
+) -> float:
+    """Train a model's fusion in place on views of the rows; gives the validation score that was kept.
+
+    Args:
+        teacher: the clean teacher; None trains a teacher (stage 1).
+        views, clean: training views and clean features of rows.
+        labels: (N,) int64 of the rows.
+        validate: score of a model on validation data, higher is better.
+    """
+    sampler = StepSampler(len(labels), global_batch=min(batch_size, len(labels)), seed=seed)
+    loader = DataLoader(_Codes(), batch_size=sampler.global_batch, sampler=sampler)
+    training = _FusionTraining(
+        model,
+        teacher,
+        views,
+        clean,
+        labels,
+        validate,
+        class_weight,
+        consistency_weight,
+        ema_decay,
+        torch.Generator().manual_seed(seed),
+        steps=epochs * sampler.steps_per_epoch,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+    )
+    _fit(training, loader, None, epochs, seed, log, report)
+    model.load_state_dict(training.best_state)
+    model.eval()
+    return training.best_score
+
+
+def fit_end_to_end(
+    model: EmotionModel,
+    teacher: EmotionModel,
+    clean: Views,
+    train: DataLoader[Any],
+    validation: DataLoader[Any],
+    *,
+    epochs: int,
+    learning_rate: float,
+    weight_decay: float,
+    class_weight: Tensor,
+    seed: int,
+    log: Path,
+    report: Report,
+) -> float:
+    """Train encoders and fusion together in place; loaders give (raw batch, rows). Gives UA on validation."""
+    training = _EndToEndTraining(
+        model,
+        teacher,
+        clean,
+        class_weight,
+        torch.Generator().manual_seed(seed),
+        steps=epochs * len(train),
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+    )
+    _fit(training, train, validation, epochs, seed, log, report)
+    model.load_state_dict(training.best_state)
+    model.eval()
+    return training.best_score
+
+
+class _Codes(torch.utils.data.Dataset[int]):
+    """Gives back the sampler's integers, so that the training step knows row and step."""
+
+    def __getitem__(self, code: int) -> int:
+        return code
+
+
+class _Progress(lightning.Callback):
+    """Tells the recipe how far a loop is, and the sampler which epoch it is."""
+
+    def __init__(self, report: Report, steps: int) -> None:
+        self.report, self.steps = report, steps
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+        self.report(trainer.global_step, self.steps)
+
+
+def _fit(
+    training: _Training,
+    train: DataLoader[Any],
+    validation: DataLoader[Any] | None,
+    epochs: int,
+    seed: int,
+    log: Path,
+    report: Report,
+) -> None:
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), seeded(seed):
+        warnings.filterwarnings("ignore", module="lightning")
+        warnings.filterwarnings("ignore", message=".*(num_workers|log_every_n_steps|litlogger|LeafSpec).*")
+        trainer = lightning.Trainer(
+            accelerator="cpu",
+            max_epochs=epochs,
+            gradient_clip_val=1.0,
+            logger=TensorBoardLogger(log.parent, name=log.name, version=""),
+            callbacks=[_Progress(report, training.steps)],
+            log_every_n_steps=10,
+            num_sanity_val_steps=0,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            enable_progress_bar=False,
+        )
+        trainer.fit(training, train, validation)

@@ -1,0 +1,199 @@
+import dataclasses
+import json
+import random
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import noise_scheduler as ns
+from noise_scheduler import registry
+
+NOISES = {
+    "audio": {"audio/white_noise": 2, "audio/missing": 1},
+    "video": ["image/occlusion", "image/low_light"],
+    "text": ["text/word_loss"],
+}
+
+
+def scheduler(**changes):
+    arguments = {"level": ns.uniform(0, ns.linear(0.2, 1.0, until="60%")), "seed": 7, "total_steps": 1000}
+    return ns.NoiseScheduler(NOISES, **(arguments | changes))
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(np.array_equal(a[k], b[k]) for k in a)
+
+
+def test_plan_is_a_pure_function_of_config_seed_id_and_step():
+    first = [scheduler().plan(f"u{i}", step) for i in range(20) for step in (0, 1, 999)]
+    order = list(range(len(first)))
+    random.Random(0).shuffle(order)
+    fresh = scheduler()
+    again = {i: fresh.plan(f"u{i // 3}", (0, 1, 999)[i % 3]) for i in order}
+    assert [again[i] for i in range(len(first))] == first
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda i: fresh.plan(f"u{i // 3}", (0, 1, 999)[i % 3]), range(60))) == first
+    assert scheduler(seed=8).plan("u0", 0) != first[0]
+
+
+def test_conditions_types_and_levels_have_their_distributions():
+    plans = [scheduler(level=ns.uniform(0.25, 0.75)).plan(i, 0) for i in range(4000)]
+    subsets = Counter(tuple(hit.modality for hit in plan.hits) for plan in plans)
+    assert len(subsets) == 8
+    assert all(abs(count / 4000 - 1 / 8) < 0.02 for count in subsets.values())
+    audio = [hit for plan in plans for hit in plan.hits if hit.modality == "audio"]
+    assert abs(np.mean([hit.noise == "audio/white_noise" for hit in audio]) - 2 / 3) < 0.04
+    levels = np.array([hit.level for plan in plans for hit in plan.hits])
+    assert 0.25 <= levels.min() < 0.26
+    assert 0.74 < levels.max() < 0.75
+    assert abs(levels.mean() - 0.5) < 0.01
+
+
+def test_level_follows_its_schedule():
+    ramp = scheduler(level=ns.linear(0, 1, until=100), condition=ns.fixed("avt"))
+    assert ramp.plan("a", 0).hits == ()
+    assert {hit.level for hit in ramp.plan("a", 50).hits} == {0.5}
+    assert ramp.plan("a", 50).level("audio") == 0.5
+    assert ramp.plan("a", 50).level("smell") == 0
+
+
+def test_weights_may_be_schedules():
+    switch = {
+        "text/word_loss": ns.linear(1, 0, since=10, until=10),
+        "text/missing": ns.linear(0, 1, since=10, until=10),
+    }
+    change = ns.NoiseScheduler({"text": switch}, condition=ns.fixed("text"))
+    assert {change.plan(i, 9).hits[0].noise for i in range(50)} == {"text/word_loss"}
+    assert {change.plan(i, 10).hits[0].noise for i in range(50)} == {"text/missing"}
+
+
+def test_apply_touches_what_is_hit_and_nothing_else(utterance):
+    before = {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in utterance.items()}
+    noisy, record = scheduler(level=0.5, condition=ns.fixed("at"))(utterance, id="a")
+    assert same(utterance, before)
+    assert noisy["video"] is utterance["video"]
+    assert not np.array_equal(noisy["audio"], utterance["audio"])
+    assert noisy["text"] != utterance["text"]
+    assert [hit.modality for hit in record.hits] == ["audio", "text"]
+
+
+def test_replay_gives_the_same_bytes_through_json(utterance):
+    for step in range(12):
+        noisy, record = scheduler(level=ns.uniform(0.3, 1))(utterance, id="a", step=step)
+        line = record.to_json()
+        assert "\n" not in line
+        assert ns.Record.from_json(line) == record
+        assert same(ns.replay(utterance, ns.Record.from_json(line)), noisy)
+
+
+def test_record_carries_achieved_quantities(utterance):
+    noise = ns.build("audio/white_noise", snr_db_range=(20, 0))
+    _, record = ns.NoiseScheduler({"audio": noise}, level=0.5, condition=ns.fixed("audio"))(utterance, id="a")
+    assert record.hits[0].fields == {"snr_db_range": (20, 0)}
+    assert record.hits[0].achieved["snr_db"] == pytest.approx(10, abs=0.1)
+
+
+def test_replay_refuses_another_version(utterance, monkeypatch):
+    _, record = scheduler(level=1.0, condition=ns.fixed("t"))(utterance, id="a")
+    entry = registry._entries["text/word_loss"]
+    monkeypatch.setitem(registry._entries, "text/word_loss", dataclasses.replace(entry, version=entry.version + 1))
+    with pytest.raises(ValueError, match="CHANGELOG"):
+        ns.replay(utterance, record)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"record": 1}',
+        '{"record": 99}',
+        '{"record":1,"id":1,"step":0,"key":"zz","config":"","hits":[]}',
+    ],
+)
+def test_bad_record(line):
+    with pytest.raises(ValueError, match=r"record|literal"):
+        ns.Record.from_json(line)
+
+
+def test_config_round_trip_is_exact():
+    original = ns.NoiseScheduler(
+        {
+            "audio": {ns.build("audio/white_noise", snr_db_range=(20, -5)): ns.linear(0, 2), "audio/reverb": 1},
+            "text": "text/word_loss",
+        },
+        level=ns.uniform(ns.constant(0.1), ns.linear(0.2, 1.0, since="1ep", until="60%")),
+        condition=ns.fixed(("audio",)),
+        seed=3,
+        steps_per_epoch=10,
+        total_steps=100,
+    )
+    config = json.loads(json.dumps(original.to_dict()))
+    again = ns.NoiseScheduler.from_dict(config)
+    assert again == original
+    assert again.to_dict() == original.to_dict()
+    assert again.digest == original.digest
+    assert again.plan("a", 40) == original.plan("a", 40)
+
+
+def test_digest_follows_the_configuration():
+    assert scheduler().digest == scheduler().digest
+    assert scheduler().digest != scheduler(seed=8).digest
+    assert scheduler().plan("a", 0).config == scheduler().digest
+
+
+def changed(**changes):
+    return scheduler().to_dict() | changes
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (changed(sede=3), "'seed'"),
+        (changed(level={"kind": "liner", "start": 0, "end": 1}), "'linear'"),
+        (changed(level={"kind": "linear", "start": 0, "end": 1, "untill": 3}), "'until'"),
+        (changed(level={"kind": "linear", "start": 0}), "lacks a parameter"),
+        (changed(condition={"kind": "any"}), "any_subset"),
+        (changed(noises={"audio": [{"noise": "audio/white_nose"}]}), "audio/white_noise"),
+        (changed(noises={"audio": [{"weight": 2}]}), "'noise'"),
+        ({"level": 1}, "'noises'"),
+    ],
+)
+def test_unknown_keys_name_the_nearest(config, message):
+    with pytest.raises(KeyError, match=message):
+        ns.NoiseScheduler.from_dict(config)
+
+
+@pytest.mark.parametrize(
+    ("noises", "arguments", "message"),
+    [
+        ({}, {}, "must be a mapping"),
+        ({"text": []}, {}, "no noise has a positive weight"),
+        ({"text": {"text/missing": 0}}, {}, "no noise has a positive weight"),
+        ({"text": {"text/missing": -1}}, {}, "must not be negative"),
+        ({"text": "text/missing"}, {"level": 1.5}, "level must stay"),
+        ({"text": "text/missing"}, {"level": ns.uniform(0, ns.linear(0, 2))}, "level must stay"),
+        ({"text": "text/missing"}, {"level": "high"}, "expected a number"),
+        ({"text": "text/missing"}, {"seed": -1}, "seed"),
+    ],
+)
+def test_bad_scheduler(noises, arguments, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        ns.NoiseScheduler(noises, **arguments)
+
+
+def test_a_modality_does_not_depend_on_the_others(utterance):
+    plan = scheduler(level=0.7, condition=ns.fixed("avt")).plan("a", 3)
+    full = ns.replay(utterance, plan)
+    for modality in ("audio", "video", "text"):
+        alone = ns.replay(utterance, plan.only(modality))
+        assert same(alone, utterance | {modality: full[modality]})
+
+
+def test_absent_modality_is_named(utterance):
+    del utterance["text"]
+    with pytest.raises(KeyError, match="'a' has no 'text'"):
+        scheduler(level=1.0, condition=ns.fixed("t"))(utterance, id="a")
