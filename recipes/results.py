@@ -167,6 +167,7 @@ def _claims(judged: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str,
                 "required": f">= {bound:g} points of UA",
                 "measured": measured,
                 "holds": measured["mean"] >= bound,
+                "why": "",
             }
         )
     return claims

@@ -74,7 +74,9 @@ class Occlusion:
         edge_px = max(1.0, rng.uniform(0.004, 0.02) * min(frames.shape[1:3]))
         surface = _Surface.draw(shape, rng, frames.shape[-1])
 
-        slope, offset = _coverage_lines(frames.shape, outline, path, edge_px)
+        # Along a finger the rays graze the outline, and a soft edge taken from so steep a slant would grow whiskers.
+        least_facing = 0.4 if shape == "hand" else 0.0
+        slope, offset = _coverage_lines(frames.shape, outline, path, edge_px, least_facing)
         scale_px = _solve_scale(slope, offset, area)
         slope *= np.float32(scale_px)
         slope += offset
@@ -119,7 +121,7 @@ def _outline(shape: str, rng: np.random.Generator) -> Doubles:
     side, spread, length = rng.choice((-1.0, 1.0)), rng.uniform(0.7, 1.2), rng.uniform(0.8, 1.05)
     radius = np.maximum(0.95, _capsule(angle, -up, _FAR, rng.uniform(0.6, 0.75)))
     for lean, reach, half_width in (
-        (-0.98, 1.75, 0.27), (-0.36, 2.3, 0.23), (-0.06, 2.5, 0.24), (0.24, 2.3, 0.23), (0.56, 1.9, 0.2)
+        (-0.98, 1.9, 0.27), (-0.38, 2.75, 0.22), (-0.07, 3.0, 0.23), (0.24, 2.8, 0.22), (0.55, 2.25, 0.19)
     ):  # thumb, index, middle, ring and little finger  # fmt: skip
         finger = _capsule(angle, up + side * spread * lean, reach * length, half_width)
         radius = np.maximum(radius, finger)
@@ -142,6 +144,7 @@ def _coverage_lines(
     outline: Doubles,
     path: Doubles,
     edge_px: float,
+    least_facing: float,
 ) -> tuple[Floats, Floats]:
     """(slope, offset), each (T, H, W): clip(slope · scale + offset, 0, 1) is how far a pixel is covered at a scale.
 
@@ -150,7 +153,7 @@ def _coverage_lines(
     cv2 = need("cv2", extra="image")
     frames, height, width = clip_shape[:3]
     bend = np.gradient(np.log(np.concatenate([outline[-1:], outline, outline[:1]])), 2 * math.pi / _ANGLES)[1:-1]
-    facing = 1 / (np.hypot(1, bend) * edge_px)
+    facing = np.maximum(1 / np.hypot(1, bend), least_facing) / edge_px
     slope_of, fall_of = (outline * facing).astype(np.float32), facing.astype(np.float32)
     slope, offset = np.empty((2, frames, height, width), np.float32)
     for index, (centre_x, centre_y, turn) in enumerate(path):
@@ -219,7 +222,7 @@ class _Surface:
             waves = rng.standard_normal((cells, cells), dtype=np.float32)
             tile += np.float32(contrast * share) * cv2.resize(waves, (_TILE, _TILE), interpolation=cv2.INTER_CUBIC)
         colour = tuple(rgb) if channels == 3 else (float(rgb @ (0.299, 0.587, 0.114)),)
-        return cls(colour, tile, 0.0 if shape == "sheet" else 0.45)
+        return cls(colour, tile, 0.0 if shape == "sheet" else 0.35)
 
     def paint(
         self,

@@ -27,7 +27,13 @@ HALF_SIZE = (180, 240)
 PATCH = (256, 320)
 CENTRE = np.array([128.0, 158.0])
 HEAD_AT = (90.0, 114.0)
+ROOM = (12, 22, 168, 212)
+"""Part of the half frame that the head never leaves: left, top, right, bottom."""
 SHIFT = 4
+BEZIER_T = np.linspace(0, 1, 17)[:, None]
+ARC = np.sin(np.pi * BEZIER_T) * [0, 1]
+LID_T = np.linspace(-1, 1, 13)
+LID_ARCH = 1 - np.abs(LID_T) ** 2.2
 
 # Class → the features listed in FEATURES, as offsets from the actor's resting face.
 FEATURES = ("brow_in", "brow_out", "eye", "smile", "press", "pitch", "nod", "tempo", "gaze")
@@ -98,8 +104,7 @@ class Actor:
         lip_red = np.array([178, 74, 78]) if self.female else np.array([168, 96, 88])
         self.lip_colour = 0.35 * self.skin + 0.65 * lip_red
         self.backdrop = self._draw_backdrop()
-        self.head, alpha = self._draw_head()
-        self.alpha = cv2.merge([alpha, alpha, alpha])
+        self.head, self.alpha = self._draw_head()
         self.brow_colour = 0.78 * self.hair
 
     def _draw_backdrop(self) -> Image:
@@ -248,17 +253,20 @@ def draw(actor: Actor, pose: Pose) -> Image:
     angle, scale = np.deg2rad(pose.turn_deg), 0.5 * pose.scale
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
     pivot = CENTRE + [0, 60]
-    x, y = HEAD_AT[0] + pose.offset[0], HEAD_AT[1] + 30 + pose.offset[1]
+    left, top, right, bottom = ROOM
+    x, y = HEAD_AT[0] + pose.offset[0] - left, HEAD_AT[1] + 30 + pose.offset[1] - top
     matrix = np.array(
         [
             [cos, -sin, x - cos * pivot[0] + sin * pivot[1]],
             [sin, cos, y - sin * pivot[0] - cos * pivot[1]],
         ]
     )
-    head = cv2.warpAffine(head, matrix, HALF_SIZE)
-    alpha = cv2.warpAffine(actor.alpha, matrix, HALF_SIZE)
-    behind = cv2.multiply(actor.backdrop, cv2.bitwise_not(alpha), scale=1 / 255)
-    return np.asarray(cv2.add(behind, head), np.uint8)
+    head = cv2.warpAffine(head, matrix, (right - left, bottom - top))
+    alpha = cv2.warpAffine(actor.alpha, matrix, (right - left, bottom - top))
+    image = actor.backdrop.copy()
+    room = image[top:bottom, left:right]
+    room[:] = cv2.add(cv2.multiply(room, cv2.bitwise_not(cv2.merge([alpha] * 3)), scale=1 / 255), head)
+    return image
 
 
 def _draw_eye(image: Image, actor: Actor, pose: Pose, side: int) -> None:
@@ -268,10 +276,8 @@ def _draw_eye(image: Image, actor: Actor, pose: Pose, side: int) -> None:
     # A smile lifts the lower lid.
     open_down = 6.0 * size * float(np.clip(1.0 - 0.35 * max(pose.smile, 0), 0.4, 1)) * (1 - 0.9 * pose.lids)
     centre = CENTRE + [side * actor.eye_gap, -14]
-    t = np.linspace(-1, 1, 13)
-    arch = 1 - np.abs(t) ** 2.2
-    upper = centre + np.stack([half * t, -open_up * arch], 1)
-    lower = centre + np.stack([half * t, open_down * arch], 1)[::-1]
+    upper = centre + np.stack([half * LID_T, -open_up * LID_ARCH], 1)
+    lower = centre + np.stack([half * LID_T, open_down * LID_ARCH], 1)[::-1]
     x0, y0 = (centre - [24, 22]).astype(int)
     roi = image[y0 : y0 + 40, x0 : x0 + 48]
     ball = np.empty_like(roi)
@@ -296,7 +302,7 @@ def _draw_brow(image: Image, actor: Actor, pose: Pose, side: int) -> None:
     outer = CENTRE + [side * (actor.eye_gap + 20), outer_y]
     middle = CENTRE + [side * (actor.eye_gap + 3), 0.5 * (inner_y + outer_y) - 8]
     spine = _curve(inner, middle, outer)
-    weight = actor.brow_weight * np.linspace(1.0, 0.35, len(spine))[:, None] / 2
+    weight = actor.brow_weight * (1 - 0.65 * BEZIER_T) / 2
     shape = np.vstack([spine - [0, 1] * weight, (spine + [0, 1] * weight)[::-1]])
     _fill(image, shape, actor.brow_colour)
 
@@ -325,17 +331,16 @@ def _draw_mouth(image: Image, actor: Actor, pose: Pose) -> None:
     # The control point of a quadratic curve lies twice as far out as the curve reaches.
     upper = _curve(left, centre + [0, 1.1 * lift - 6 * opening], right)
     lower = _curve(left, centre + [0, 1.1 * lift + 1.5 + 44 * opening], right)
-    bulge = np.sin(np.linspace(0, np.pi, len(upper)))[:, None] * [0, 1]
-    bow = upper - bulge * lip
-    bottom = lower + bulge * lip * 1.4
+    bow = upper - ARC * lip
+    bottom = lower + ARC * lip * 1.4
     _fill(image, np.vstack([bow, bottom[::-1]]), actor.lip_colour)
     if opening > 0.04:
         inside = np.vstack([upper, lower[::-1]])
         _fill(image, inside, (70, 24, 28))
-        teeth = np.minimum(upper + bulge * (2 + 7 * min(opening, 0.6)), np.maximum(lower, upper))
+        teeth = np.minimum(upper + ARC * (2 + 7 * min(opening, 0.6)), np.maximum(lower, upper))
         _fill(image, np.vstack([upper, teeth[::-1]]), (240, 236, 228))
         if opening > 0.35:
-            tongue = np.maximum(lower - bulge * 9 * opening, teeth)
+            tongue = np.maximum(lower - ARC * 9 * opening, teeth)
             _fill(image, np.vstack([tongue, lower[::-1]]), (190, 92, 92))
     else:
         _line(image, upper, 0.55 * actor.lip_colour, 2)
@@ -354,7 +359,7 @@ def _draw_glasses(image: Image, actor: Actor) -> None:
 
 def _curve(a: Points, b: Points, c: Points) -> Points:
     """Quadratic Bézier curve in 17 points."""
-    t = np.linspace(0, 1, 17)[:, None]
+    t = BEZIER_T
     return (1 - t) ** 2 * a + 2 * t * (1 - t) * b + t**2 * c
 
 

@@ -9,7 +9,7 @@
 
 Conventions:
 - The actor whose letter stands in the dialog's name (F in Ses01F_impro01) wears the markers and sits in the LEFT half
-  of the frame; the partner sits in the RIGHT half. Frames here are 360 × 240 at 15 frames per second, half of the
+  of the frame; the partner sits in the RIGHT half. Frames here are 360 × 240 at 12 frames per second, half of the
   release's 720 × 480 at 29.97: readers take size and rate from the file.
 - Times are seconds from the start of the dialog, with four decimals.
 - Turns without a label (ids …_FXX0, …_MXX0) and lines without times (`M: Yeah.`) are in the transcription only.
@@ -34,7 +34,7 @@ import soundfile as sf
 from recipes.demo.script import CODES, Dialog, Turn, stream
 from recipes.demo.speech import SAMPLE_RATE
 
-FPS = 15
+FPS = 12
 FRAME_SIZE = (360, 240)
 """Width and height in pixels."""
 

@@ -95,11 +95,9 @@ def _visible(turn: Turn) -> dict[str, float]:
 
 
 def _loudness(wave: npt.NDArray[np.float32], first: int, last: int) -> npt.NDArray[np.float64]:
-    """Return how loud the wave is around each frame, 0 to 1 relative to the turn's own peaks, shape (last - first,)."""
-    window = speech.SAMPLE_RATE // release.FPS
-    centres = (np.arange(first, last) + 0.5) * speech.SAMPLE_RATE / release.FPS
-    sums = np.concatenate([[0.0], np.cumsum(wave.astype(np.float64) ** 2)])
-    lo = np.clip(centres - window // 2, 0, len(wave) - 1).astype(int)
-    hi = np.clip(centres + window // 2, 1, len(wave)).astype(int)
-    rms = np.sqrt(np.maximum(sums[hi] - sums[lo], 0) / np.maximum(hi - lo, 1))
+    """Return how loud the wave is in each frame, 0 to 1 relative to the turn's own peaks, shape (last - first,)."""
+    per_frame = speech.SAMPLE_RATE / release.FPS
+    edges = np.clip((np.arange(first, last + 1) * per_frame).astype(int), 0, len(wave))
+    sums = np.concatenate([[0.0], np.cumsum(wave[edges[0] : edges[-1]].astype(np.float64) ** 2)])
+    rms = np.sqrt(np.diff(sums[edges - edges[0]]) / per_frame)
     return np.asarray(np.clip(rms / max(float(np.percentile(rms, 90)), 1e-6) - 0.08, 0, 1) ** 0.8)

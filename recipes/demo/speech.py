@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import espeakng_loader
 import numpy as np
 import numpy.typing as npt
-from scipy import signal
+from scipy import fft, signal
 
 from recipes.demo.script import Speaker, stream
 
@@ -141,9 +141,10 @@ def room_noise(samples: int, rng: np.random.Generator) -> Wave:
 
 def _tilt(wave: npt.NDArray[np.float64], db_per_octave: float) -> npt.NDArray[np.float64]:
     """Tilt the spectrum around 1 kHz; flat below 250 Hz."""
-    spectrum = np.fft.rfft(wave)
-    octaves = np.log2(np.maximum(np.fft.rfftfreq(len(wave), 1 / SAMPLE_RATE), 250.0) / 1000.0)
-    return np.fft.irfft(spectrum * 10 ** (db_per_octave * octaves / 20), len(wave))
+    size = int(fft.next_fast_len(len(wave), real=True))
+    octaves = np.log2(np.maximum(fft.rfftfreq(size, 1 / SAMPLE_RATE), 250.0) / 1000.0)
+    spectrum = fft.rfft(wave, size) * 10 ** (db_per_octave * octaves / 20)
+    return np.asarray(fft.irfft(spectrum, size)[: len(wave)])
 
 
 def _limit(wave: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -45,7 +45,7 @@ def write_report(run: Path, samples: Sequence[Mapping[str, Any]]) -> Path:
     scratch = target.with_name(f"{target.name}.{os.getpid()}.tmp")
     try:
         scratch.write_text(page(results, samples, scheduler), encoding="utf-8")
-        os.replace(scratch, target)
+        scratch.replace(target)
     finally:
         scratch.unlink(missing_ok=True)
     return target

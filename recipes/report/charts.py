@@ -29,7 +29,7 @@ _PAGE_COLOURS = {f"#0a0b{index:02x}": f"var(--c{index})" for index in range(_COL
 }
 """Stand-ins that matplotlib takes for colours → what the page puts in their place."""
 _INK, _RULE, _MUTED = "#0d0e01", "#0d0e02", "#0d0e03"
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.size": 8.5,

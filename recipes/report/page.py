@@ -120,7 +120,7 @@ def _claims(claims: Sequence[Claim]) -> str:
     for claim in claims:
         verdict, kind = ("✓ holds", "holds") if claim["holds"] else ("✗ not reached", "fails")
         required = text(claim["required"].replace(">=", "≥").replace("<=", "≤").replace("-", "−"))
-        why = f'<p class="why"><b>Why:</b> {text(claim["why"])}</p>' if claim["why"] else ""
+        why = f'<p class="why"><b>Why:</b> {text(claim["why"])}</p>' if claim.get("why") else ""
         items.append(
             f'<li class="claim {kind}"><div><span class="verdict">{verdict}</span> {text(claim["text"])}{why}</div>'
             f'<div class="evidence">{charts.claim_strip(claim)}<small>required {required}</small></div></li>\n'
@@ -315,7 +315,7 @@ def _protocol(results: Results) -> str:
     protocol = results["protocol"]
     low, high = min(protocol["noisy_levels"]), max(protocol["noisy_levels"])
     runs = [
-        [f"{index}", str(run["seed"]), text(run["fold"]), *(str(run[part]) for part in ("train", "validation", "test"))]  # type: ignore[literal-required]
+        [f"{index}", str(run["seed"]), text(run["fold"]), *(str(run[part]) for part in ("train", "validation", "test"))]
         for index, run in enumerate(protocol["runs"], 1)
     ]
     methods = [
@@ -330,8 +330,8 @@ def _protocol(results: Results) -> str:
     levels = ", ".join(f"{level:g}" for level in protocol["curve_levels"])
     facts = (
         f"<p><b>Selection.</b> {text(protocol['selection'])}</p>"
-        f"<p><b>Noisy test data.</b> {protocol['views']} views of each test utterance in each of the six conditions, at "
-        f"levels from {low:g} to {high:g}, the same for all methods. Curves are measured at levels {levels}.</p>"
+        f"<p><b>Noisy test data.</b> {protocol['views']} views of each test utterance in each of the six conditions, "
+        f"at levels from {low:g} to {high:g}, the same for all methods. Curves are measured at levels {levels}.</p>"
     )
     return (
         facts
