@@ -27,7 +27,7 @@ from .markup import noise_label, number, text
 from .wording import marked_changes
 
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
-_MAX_FRAMES = 8
+_MAX_FRAMES = 6
 _MAX_AUDIO_S = 8.0
 _DYNAMIC_RANGE_DB = 70.0
 _SPECTROGRAM_SIZE = (360, 120)

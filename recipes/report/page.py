@@ -43,8 +43,8 @@ def page(results: Results, samples: Sequence[Mapping[str, Any]], scheduler: Nois
         "Claims": _claims(results["claims"]),
         "Scores": _scores(results),
         "Curves": _curves(results),
-        "Confusions": _confusions(results),
-        "Latent": _latent(results["methods"]),
+        "Confusion matrices": _confusions(results),
+        "Latent diagnostics": _latent(results["methods"]),
         "Single modalities": _unimodal(results),
         "Schedule": _schedule(results, scheduler),
         "Corpus": _corpus(results),
@@ -71,21 +71,18 @@ def _headline(results: Results) -> str:
     """What the run shows, in two sentences."""
     ours, *others = results["methods"]
     noisy = ours["scores"]["noisy/mean"]["ua"]
-    rivals = sorted(others, key=lambda method: method["scores"]["noisy/mean"]["ua"]["mean"], reverse=True)
-    against = ", ".join(
-        f"{text(method['label'])} {number(100 * method['scores']['noisy/mean']['ua']['mean'])} %" for method in rivals
-    )
+    rivals = sorted(100 * method["scores"]["noisy/mean"]["ua"]["mean"] for method in others)
+    against = f"; the others reach {number(rivals[0])} to {number(rivals[-1])} %" if len(rivals) > 1 else ""
     shown = (
-        f"With one or two of three modalities noisy, <b>{text(ours['label'])}</b> reaches <b>{percent(noisy)} % UA</b>"
-        + (f" ({against})" if against else "")
-        + f"; on clean data {percent(ours['scores']['clean']['ua'])} %, "
-        f"with modalities missing {percent(ours['scores']['missing/mean']['ua'])} %."
+        f"With one or two of three modalities noisy, <b>{text(ours['label'])}</b> reaches <b>{percent(noisy)} %</b> "
+        f"UA{against}. It has {percent(ours['scores']['clean']['ua'])} % on clean data and "
+        f"{percent(ours['scores']['missing/mean']['ua'])} % where modalities are missing."
     )
-    held = sum(claim["holds"] for claim in results["claims"])
-    if not results["claims"]:
+    held, claims = sum(claim["holds"] for claim in results["claims"]), len(results["claims"])
+    if not claims:
         return shown
-    verdict = "All" if held == len(results["claims"]) else f"{held} of"
-    return f"{shown} {verdict} {len(results['claims'])} claims hold."
+    verdict = f"All {claims} claims hold" if held == claims else f"{held} of {claims} claims {_verb(held, 'hold')}"
+    return f"{shown} <b>{verdict}.</b>"
 
 
 def _overview(results: Results) -> str:
@@ -214,9 +211,8 @@ def _confusion(counts: Sequence[Sequence[int]], labels: Sequence[str], caption: 
         cells = ""
         for other, count in zip(labels, row, strict=True):
             share = count / max(1, sum(row))
-            ink = ' class="deep"' if share > 0.5 else ""
             title = f"{count} of {sum(row)} {label} taken for {other}"
-            cells += f'<td{ink} style="--share:{100 * share:.0f}%" title="{text(title)}">{number(100 * share, 0)}</td>'
+            cells += f'<td style="--share:{100 * share:.0f}%" title="{text(title)}">{number(100 * share, 0)}</td>'
         rows.append(f'<tr><th scope="row">{text(label)}</th>{cells}</tr>')
     head = "".join(f'<th scope="col">{text(label)}</th>' for label in labels)
     return (
@@ -284,7 +280,7 @@ def _schedule(results: Results, scheduler: NoiseScheduler) -> str:
     types = figure(
         f'<div class="bar-groups">{shares}{hits}</div>',
         "Share of each type among the hits of its modality, and how many modalities of an utterance are noisy at "
-        f"once; counted over {trained.plans:,} plans of this scheduler, all over the training.".replace(",", " ", 1),
+        f"once; counted over {_thousands(trained.plans)} plans of this scheduler, all over the training.",
     )
     digest = f"<p>Scheduler <code>{text(results['scheduler_digest'])}</code>, seed {scheduler.seed}.</p>"
     return digest + f'<div class="two">{level}{types}</div>'
@@ -323,7 +319,7 @@ def _protocol(results: Results) -> str:
             _swatch(index, method),
             text(method["encoders"]),
             text(method["training"]),
-            f"{method['parameters']:,}".replace(",", " "),
+            _thousands(method["parameters"]),
         ]
         for index, method in enumerate(results["methods"])
     ]
@@ -360,4 +356,12 @@ def _runs(results: Results) -> str:
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{text(name)} {count}" for name, count in counts.items())
+    return ", ".join(f"{text(name)}: {count}" for name, count in counts.items())
+
+
+def _thousands(count: int) -> str:
+    return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def _verb(count: int, verb: str) -> str:
+    return f"{verb}s" if count == 1 else verb

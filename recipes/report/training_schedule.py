@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from noise_scheduler import NoiseScheduler
 
-_POINTS = 41
-_IDS = 250
+_POINTS = 31
+_IDS = 1200
 _STEPS_WITHOUT_LENGTH = 1000
 
 

@@ -1,0 +1,31 @@
+"""Every Python block of the README runs as it stands, in a process of its own."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_there_are_blocks():
+    assert len(BLOCKS) >= 3
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
+def test_block_runs(block, tmp_path):
+    file = tmp_path / "block.py"
+    file.write_text(block, encoding="utf-8")
+    done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_commands_name_what_exists():
+    for module in set(re.findall(r"python -m (recipes\.\w+)", README)):
+        assert (ROOT / (module.replace(".", "/") + ".py")).is_file(), module
+    for target in set(re.findall(r"`make ([\w-]+)`", README)):
+        assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE), target
