@@ -32,11 +32,12 @@ from recipes.corpora import iemocap as reader
 from recipes.corpora.cache import Cache, CacheError
 from recipes.corpora.iemocap import Corpus
 from recipes.files import read_json, write_json
-from recipes.iemocap_jobs import RunPlan, done_files, encoder_job, finetune_job, fusion_job
+from recipes.iemocap_jobs import done_files, encoder_job, finetune_job, fusion_job
 from recipes.iemocap_settings import IemocapSettings
 from recipes.jobs import Job, run_jobs
 from recipes.report import write_report
 from recipes.results import merge
+from recipes.run_plan import RunPlan
 from recipes.settings import SettingsError
 
 CONFIG = Path(__file__).parent / "configs" / "iemocap.toml"

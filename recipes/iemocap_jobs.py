@@ -3,13 +3,12 @@
 Each job writes below RUN/work/seedN and skips what is already there, so that a killed run goes on where it was.
 Checkpoints lie in RUN/checkpoints/seedN/METHOD.
 
-Public: `RunPlan`, `METHODS`, `Method`, `encoder_job`, `fusion_job`, `finetune_job`, `done_files`.
+Public: `encoder_job`, `fusion_job`, `finetune_job`, `done_files`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +19,19 @@ from torch.utils.data import DataLoader
 
 import models
 from models.batch import RawBatch, collate
-from models.diagnostics import active_dimensions, reconstruction_r2
 from models.encoders import AudioEncoder, Encoder, TextEncoder, UnimodalClassifier, VideoEncoder
 from models.model import EmotionModel
 from models.seeding import seeded
 from noise_scheduler import NoiseScheduler, fixed
 from noise_scheduler.torch_data import Scheduled, StepSampler, encode
-from recipes.conditions import CONDITIONS, Bank, clean_views, inputs, judge, predict, scheduled_views, zero_vector_views
+from recipes.conditions import clean_views, inputs, judge, scheduled_views, zero_vector_views
 from recipes.corpora.cache import Cache
 from recipes.corpora.iemocap import LABELS
 from recipes.files import read_tensors, write_json, write_tensors
-from recipes.iemocap_settings import MODALITIES, IemocapSettings
-from recipes.metrics import confusion, scores
+from recipes.iemocap_settings import MODALITIES
+from recipes.judging import judge_model
+from recipes.metrics import scores
+from recipes.run_plan import FINETUNED, KINDS, METHODS, Method, RunPlan, load_bank
 from recipes.training import class_weights, fit_encoder, fit_end_to_end, fit_fusion
 from recipes.views import curve_noises, encode_bank, evaluation_scheduler, loader, view_steps
 
@@ -41,66 +41,6 @@ ENCODERS: dict[str, type[AudioEncoder] | type[VideoEncoder] | type[TextEncoder]]
     "video": VideoEncoder,
     "text": TextEncoder,
 }
-KINDS = ("clean", "noisy")
-"""Encoders trained on clean data, and under scheduled noise; both start from the same clean ones."""
-
-
-@dataclass(frozen=True)
-class Method:
-    """One row of the report: a fusion and what it is trained on."""
-
-    name: str
-    fusion: str
-    label: str
-    encoders: str
-    training: str
-    judged_on: tuple[str, ...]
-    """Conditions of the validation data whose mean UA selects the epoch: those that it is trained for."""
-
-
-_ALL = ("clean", "noisy/mean", "missing/mean")
-METHODS = (
-    Method("nmer", "nmer", "NMER (VAE), scheduled noise", "noisy", "scheduled noise", _ALL),
-    Method("concat", "concat", "Concatenation, scheduled noise", "noisy", "scheduled noise", _ALL),
-    Method("nmer_zero", "nmer", "NMER (VAE), zero vectors", "clean", "zero vectors", ("clean", "missing/mean")),
-    Method("nmer_clean", "nmer", "NMER (VAE), clean data", "clean", "clean data", ("clean",)),
-)
-FINETUNED = Method(
-    "nmer_finetuned",
-    "nmer",
-    "NMER (VAE), fine-tuned end to end",
-    "noisy",
-    "scheduled noise, end to end",
-    ("training noise",),
-)
-
-
-@dataclass(frozen=True)
-class RunPlan:
-    """One run: a seed, its fold, and where everything is."""
-
-    seed: int
-    fold: str
-    train: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
-    cache: Path
-    out: Path
-    settings: IemocapSettings
-
-    @property
-    def work(self) -> Path:
-        """Folder of the run's intermediate results."""
-        return self.out / "work" / f"seed{self.seed}"
-
-    @property
-    def checkpoints(self) -> Path:
-        """Folder of the run's models."""
-        return self.out / "checkpoints" / f"seed{self.seed}"
-
-    def log(self, name: str) -> Path:
-        """Folder of a training loop's TensorBoard curves."""
-        return self.out / "tensorboard" / f"seed{self.seed}" / name
 
 
 def encoder_job(plan: RunPlan, modality: str, *, report: Report) -> None:
@@ -136,7 +76,7 @@ def fusion_job(plan: RunPlan, *, report: Report) -> None:
             model = _model(plan, method.fusion, method.encoders, plan.seed)
             _train_fusion(plan, model, teacher, method, labels, part)
             model.save_pretrained(plan.checkpoints / method.name)
-            write_json(target, _judged(plan, model, teacher, method.encoders, labels))
+            write_json(target, judge_model(plan, model, teacher, method.encoders, labels))
 
 
 def finetune_job(plan: RunPlan, *, report: Report) -> None:
@@ -165,7 +105,7 @@ def finetune_job(plan: RunPlan, *, report: Report) -> None:
     fit_end_to_end(
         model,
         teacher,
-        clean_views(_bank(plan, "clean", "train")),
+        clean_views(load_bank(plan, "clean", "train")),
         train,
         validation,
         epochs=settings.epochs,
@@ -182,7 +122,7 @@ def finetune_job(plan: RunPlan, *, report: Report) -> None:
     for modality, part in zip(MODALITIES, parts, strict=True):
         bank = _evaluation_bank(plan, cache, modality, {"noisy": encoders[modality], "clean": encoders[modality]}, part)
         write_tensors(plan.work / "finetuned" / f"{modality}.bank.safetensors", bank)
-    judged = _judged(plan, model, teacher, "noisy", cache.labels, plan.work / "finetuned")
+    judged = judge_model(plan, model, teacher, "noisy", cache.labels, plan.work / "finetuned")
     write_json(plan.work / f"{FINETUNED.name}.json", judged)
 
 
@@ -279,17 +219,6 @@ def _unimodal(
     return result
 
 
-def _bank(plan: RunPlan, kind: str, part: str, folder: Path | None = None) -> Bank:
-    """A part (train, validation, test, curves) of the banks of all modalities, by one kind of encoder."""
-    bank = {}
-    for modality in MODALITIES:
-        tensors = read_tensors((folder or plan.work) / f"{modality}.bank.safetensors")
-        names = {"clean": f"{kind}/clean", "views": f"{kind}/views"}
-        names |= {name: name for name in ("clean_present", "views_present")}
-        bank[modality] = {name: tensors[f"{part}/{stored}"] for name, stored in names.items()}
-    return bank
-
-
 def _model(plan: RunPlan, fusion: str, kind: str, seed: int) -> EmotionModel:
     """A fresh fusion on a run's trained encoders, with features standardised on the clean training rows."""
     encoders: dict[str, Encoder] = {}
@@ -302,7 +231,7 @@ def _model(plan: RunPlan, fusion: str, kind: str, seed: int) -> EmotionModel:
         )
     model = models.create(fusion, classes=LABELS, seed=seed, encoders=encoders)
     model.encoders.requires_grad_(False)
-    model.standardiser.fit(*inputs(_bank(plan, kind, "train"), "clean"))
+    model.standardiser.fit(*inputs(load_bank(plan, kind, "train"), "clean"))
     return model
 
 
@@ -321,8 +250,8 @@ def _train_fusion(
     plan: RunPlan, model: EmotionModel, teacher: EmotionModel | None, method: Method, labels: np.ndarray, report: Report
 ) -> None:
     settings = plan.settings.fusion
-    bank, validation = _bank(plan, method.encoders, "train"), _bank(plan, method.encoders, "validation")
-    clean = clean_views(_bank(plan, "clean", "train"))
+    bank, validation = load_bank(plan, method.encoders, "train"), load_bank(plan, method.encoders, "validation")
+    clean = clean_views(load_bank(plan, "clean", "train"))
     views = clean
     if method.training == "scheduled noise":
         views = scheduled_views(bank, view_steps(plan.settings.bank.views, _fusion_steps(plan)), plan.seed)
@@ -351,73 +280,6 @@ def _train_fusion(
         log=plan.log(method.name),
         report=report,
     )
-
-
-def _judged(
-    plan: RunPlan, model: EmotionModel, teacher: EmotionModel, kind: str, labels: np.ndarray, folder: Path | None = None
-) -> dict[str, Any]:
-    """Everything that the report says of one model in one run."""
-    label, classes = labels[plan.test], len(LABELS)
-    test, curves = _bank(plan, kind, "test", folder), _bank(plan, kind, "curves", folder)
-    judged = judge(model, test, label, classes)
-    result: dict[str, Any] = {
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "scores": {name: {k: one[k] for k in ("ua", "wa", "macro_f1")} for name, one in judged.items()},
-        "confusion": {
-            name: confusion(judged[name]["predicted"], judged[name]["label"], classes)
-            for name in ("clean", "noisy/pooled")
-        },
-        "curves": _curves(plan, model, test, curves, label),
-        "latent": None,
-    }
-    if predict(model, test, "clean").mean is not None:
-        clean_test = _bank(plan, "clean", "test")
-        result["latent"] = _latent(model, teacher, test, clean_test)
-    return result
-
-
-def _curves(plan: RunPlan, model: EmotionModel, test: Bank, curves: Bank, label: np.ndarray) -> dict[str, Any]:
-    """Noise → UA at each level of the settings, only its modality being noisy."""
-    settings = plan.settings.evaluation
-    result: dict[str, list[float]] = {}
-    scheduler = evaluation_scheduler(plan.settings.scheduler(seed=plan.seed, total_steps=1), settings)
-    for modality in MODALITIES:
-        views = iter(range(curves[modality]["views"].shape[1]))
-        for noise in curve_noises(scheduler, modality):
-            result[noise] = []
-            for _ in settings.curve_levels:
-                view = next(views)
-                noisy = dict(curves[modality]) | {
-                    "clean": curves[modality]["views"][:, view],
-                    "clean_present": curves[modality]["views_present"][:, view],
-                }
-                predicted = predict(model, {**test, modality: noisy}, "clean").logits.argmax(1).numpy()
-                result[noise].append(scores(predicted, label, len(LABELS))["ua"])
-    return result
-
-
-def _latent(model: EmotionModel, teacher: EmotionModel, test: Bank, clean_test: Bank) -> dict[str, Any]:
-    """Is the auto-encoder at work: active dimensions, KL, and R² of the reconstruction of the clean teacher's view."""
-    target = predict(teacher, clean_test, "clean").joint
-    result: dict[str, Any] = {"reconstruction_r2": {}}
-    six = [condition for condition in CONDITIONS if condition.startswith("noisy/")]
-    for name, conditions in (("clean", ["clean"]), ("noisy/pooled", six)):
-        outputs = [predict(model, test, condition) for condition in conditions]
-        reconstruction = torch.cat([_given(output.reconstruction) for output in outputs])
-        repeated = target.repeat_interleave(len(reconstruction) // len(target) // len(conditions), 0)
-        result["reconstruction_r2"][name] = reconstruction_r2(reconstruction, repeated.repeat(len(conditions), 1))
-        mean = torch.cat([_given(output.mean)["product"] for output in outputs])
-        result |= {
-            "size": mean.shape[1],
-            "active": active_dimensions(mean),
-            "kl_nats": float(torch.cat([_given(output.kl) for output in outputs]).mean()),
-        }
-    return result
-
-
-def _given(value: Any) -> Any:
-    assert value is not None
-    return value
 
 
 def _fusion_steps(plan: RunPlan) -> int:

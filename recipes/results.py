@@ -18,9 +18,9 @@ from recipes.conditions import CONDITIONS
 from recipes.corpora.cache import Cache
 from recipes.corpora.iemocap import LABELS, Corpus
 from recipes.files import read_json
-from recipes.iemocap_jobs import FINETUNED, KINDS, METHODS, Method, RunPlan
 from recipes.iemocap_settings import MODALITIES, IemocapSettings
 from recipes.metrics import area_under_curve, summary
+from recipes.run_plan import FINETUNED, KINDS, METHODS, Method, RunPlan
 from recipes.views import curve_noises, evaluation_scheduler
 
 SCHEMA = 1

@@ -332,7 +332,10 @@ def test_gallery_draws_what_the_noise_gives():
     ("clean", "noisy", "marked"),
     [
         ("so it goes", "so it goes", "so it goes"),
-        ("so it goes", "so goes", "so <del>it </del>goes"),
+        ("so it goes", "so goes", "so <del>it</del> goes"),
+        ("so it  goes on", "so on", "so <del>it goes</del> on"),
+        ("so it goes", "", "<del>so it goes</del>"),
+        ("it is so", "kt ks si", "<mark>k</mark>t <mark>k</mark>s s<mark>i</mark>"),
         ("so it goes", "so ut goes", "so <mark>u</mark>t goes"),
         ("a <b>", "a <n>", "a &lt;<mark>n</mark>&gt;"),
         ("so it goes", "so they go", "so <del>it</del><ins>they</ins> <del>goes</del><ins>go</ins>"),

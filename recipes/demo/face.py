@@ -40,7 +40,7 @@ FEATURES = ("brow_in", "brow_out", "eye", "smile", "press", "pitch", "nod", "tem
 MOOD = {
     "neu": np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
     "hap": np.array([0.25, 0.35, -0.22, 1.0, -0.6, -0.2, 0.8, 0.4, 0.0]),
-    "ang": np.array([-1.0, 0.35, -0.12, -0.45, 0.7, 0.3, 0.7, 1.0, 0.0]),
+    "ang": np.array([-1.15, 0.35, -0.12, -0.5, 0.7, 0.3, 0.7, 1.0, 0.0]),
     "sad": np.array([0.85, -0.55, -0.4, -0.75, 0.2, 0.9, -0.3, -0.5, 0.8]),
 }
 SPREAD = np.array([0.28, 0.28, 0.12, 0.26, 0.26, 0.30, 0.35, 0.35, 0.25])
@@ -386,6 +386,4 @@ def _line(image: Image, points: Points, colour: npt.ArrayLike, width: int) -> No
 
 def _disc(image: Image, centre: Points, radius: float, colour: npt.ArrayLike) -> None:
     x, y = _fixed(centre)
-    cv2.circle(
-        image, (int(x), int(y)), round(radius * 16), np.asarray(colour, float).tolist(), -1, cv2.LINE_AA, SHIFT
-    )
+    cv2.circle(image, (int(x), int(y)), round(radius * 16), np.asarray(colour, float).tolist(), -1, cv2.LINE_AA, SHIFT)

@@ -34,8 +34,8 @@ _SYNCHRONOUS, _UTF8 = 2, 1
 # octave above 1 kHz, and pause between words in 10 ms.
 MOOD = {
     "neu": np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
-    "hap": np.array([0.16, 26.0, 34.0, 3.0, 1.0, 0.0]),
-    "ang": np.array([0.22, 3.0, 10.0, 8.0, 3.5, 0.0]),
+    "hap": np.array([0.14, 30.0, 38.0, 3.0, 0.5, 0.0]),
+    "ang": np.array([0.26, 2.0, 6.0, 9.0, 4.5, 0.0]),
     "sad": np.array([-0.30, -14.0, -30.0, -6.0, -2.5, 7.0]),
 }
 SPREAD = np.array([0.07, 5.0, 7.0, 1.6, 0.6, 1.2])

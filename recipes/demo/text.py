@@ -11,9 +11,15 @@ from collections.abc import Mapping
 import numpy as np
 
 FILLERS = {
-    "who": "my brother|my sister|your mother|the landlord|my boss|that teacher|our neighbour|the doctor|Augie|Chris".split("|"),
-    "thing": "the letter|the tickets|the car|the apartment|the contract|the photographs|the piano|the garden".split("|"),
-    "place": "at the station|in the kitchen|at the office|by the river|on the beach|at school|in the hallway".split("|"),
+    "who": "my brother|my sister|your mother|the landlord|my boss|that teacher|our neighbour|the doctor|Augie|Chris".split(
+        "|"
+    ),
+    "thing": "the letter|the tickets|the car|the apartment|the contract|the photographs|the piano|the garden".split(
+        "|"
+    ),
+    "place": "at the station|in the kitchen|at the office|by the river|on the beach|at school|in the hallway".split(
+        "|"
+    ),
     "time": "this morning|last night|on Sunday|two weeks ago|after dinner|yesterday|before the trip".split("|"),
     "do": "call|leave|move away|come home|sign it|start again|wait|drive back".split("|"),
 }

@@ -99,7 +99,7 @@ def curve_chart(curve: Curve, order: Mapping[str, int], chance: float, ua_range:
 def level_chart(trained: Trained) -> str:
     """The distribution of the noise level against the progress of training, as a fan of percentiles."""
     with matplotlib.rc_context(_STYLE | {"svg.hashsalt": "levels"}):
-        chart = Figure(figsize=(5.2, 2.7))
+        chart = Figure(figsize=(4.4, 2.6))
         axes = chart.add_subplot()
         lowest, low, median, high, highest = trained.percentiles
         blue = "#0a0b00"

@@ -132,7 +132,8 @@ def _sentences(sample: Mapping[str, Any], steps: Sequence[Step]) -> str:
 
 
 def _level(level: float, achieved: Mapping[str, float | str]) -> str:
-    facts = ", ".join(_fact(name, value) for name, value in achieved.items() if not isinstance(value, str))
+    named = (_fact(name, value) for name, value in achieved.items() if not isinstance(value, str))
+    facts = ", ".join(f'<span class="fact">{fact}</span>' for fact in named)
     name = "clean" if level == 0 else f"level {level:g}"
     return f'<div class="level"><b>{name}</b>{f"<small>{facts}</small>" if facts else ""}</div>'
 

@@ -62,7 +62,7 @@ def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, e
         for row in rows
     )
     return (
-        f'<div class="scroll" tabindex="0"><table class="{extra_class}"><caption>{caption}</caption>'
+        f'<p class="caption">{caption}</p><div class="scroll" tabindex="0"><table class="{extra_class}">'
         f"<thead><tr>{head_cells}</tr></thead>\n<tbody>{body}</tbody></table></div>\n"
     )
 

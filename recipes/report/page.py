@@ -74,9 +74,9 @@ def _headline(results: Results) -> str:
     rivals = sorted(100 * method["scores"]["noisy/mean"]["ua"]["mean"] for method in others)
     against = f"; the others reach {number(rivals[0])} to {number(rivals[-1])} %" if len(rivals) > 1 else ""
     shown = (
-        f"With one or two of three modalities noisy, <b>{text(ours['label'])}</b> reaches <b>{percent(noisy)} %</b> "
-        f"UA{against}. It has {percent(ours['scores']['clean']['ua'])} % on clean data and "
-        f"{percent(ours['scores']['missing/mean']['ua'])} % where modalities are missing."
+        f"With one or two of three modalities noisy, <b>{text(ours['label'])}</b> reaches <b>{percent(noisy)}&nbsp;%</b> "
+        f"UA{against}. It has {percent(ours['scores']['clean']['ua'])}&nbsp;% on clean data and "
+        f"{percent(ours['scores']['missing/mean']['ua'])}&nbsp;% where modalities are missing."
     )
     held, claims = sum(claim["holds"] for claim in results["claims"]), len(results["claims"])
     if not claims:
