@@ -45,6 +45,11 @@ def class_weights(labels: np.ndarray, classes: int) -> Tensor:
     return torch.tensor(weights, dtype=torch.float32)
 
 
+def _warm_up_and_cosine(progress: float) -> float:
+    """Factor of the learning rate: a linear rise over the first fifth of a training, then a cosine to 0.02."""
+    return min(1.0, 0.01 + 5 * progress) * (0.02 + 0.49 * (1 + math.cos(math.pi * min(1.0, progress))))
+
+
 class _Training(lightning.LightningModule):
     """What all loops share: AdamW with a cosine schedule, and the best epoch by validation."""
 
@@ -63,7 +68,7 @@ class _Training(lightning.LightningModule):
         parameters = [p for p in self.trained().parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(parameters, lr=self.learning_rate, weight_decay=self.weight_decay)
         cosine = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: 0.1 + 0.45 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
+            optimizer, lambda step: _warm_up_and_cosine(step / self.steps)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cosine, "interval": "step"}}
 
@@ -76,6 +81,8 @@ class _Training(lightning.LightningModule):
 
 class _EncoderTraining(_Training):
     """An encoder with a classifier of its own."""
+
+    label_smoothing = 0.05
 
     def __init__(self, classifier: UnimodalClassifier, class_weight: Tensor, **optimisation: Any) -> None:
         super().__init__(**optimisation)
@@ -90,7 +97,9 @@ class _EncoderTraining(_Training):
         there = present(batch)[self.modality]
         assert batch.label is not None
         logits = self.classifier(batch)
-        losses = cross_entropy(logits, batch.label, weight=self.class_weight, reduction="none")
+        losses = cross_entropy(
+            logits, batch.label, weight=self.class_weight, reduction="none", label_smoothing=self.label_smoothing
+        )
         loss = (losses * there).sum() / there.sum().clamp(min=1)
         self.log("loss", loss)
         return loss

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 from collections import Counter
@@ -175,7 +176,7 @@ def test_lips_follow_the_speech(corpus: Path) -> None:
                 continue
             span = slice(int(start * fps), int(end * fps))
             side = 0 if turn_id.rsplit("_", 1)[1][0] == path.stem[5] else 1
-            loud = [np.sqrt(np.mean(wave[a:b, side] ** 2)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+            loud = [np.sqrt(np.mean(wave[a:b, side] ** 2)) for a, b in itertools.pairwise(edges)]
             for half, found in ((side, speaking), (1 - side, listening)):
                 mouth = frames[span, 132:164, half * 180 + 70 : half * 180 + 110]
                 found.append(np.corrcoef(mouth.std(axis=(1, 2)), loud[span])[0, 1])
@@ -185,7 +186,7 @@ def test_lips_follow_the_speech(corpus: Path) -> None:
 
 def test_moods_can_be_seen() -> None:
     """Brows fall in anger and rise inside in sadness, mouths curve up in joy: on average, with overlap."""
-    actor, still = face.Actor(Speaker(1, "F"), 0), np.zeros(12)
+    actor, still = face.Actor(Speaker(1, "F"), "Ses01F_impro01", 0), np.zeros(12)
     poses = {
         name: [face.act(actor, {name: 1.0}, still, 12.0, stream(0, name, i))[0] for i in range(60)] for name in CLASSES
     }
@@ -201,7 +202,7 @@ def test_unclear_turns_say_what_fits_any_class() -> None:
     turns = [t for d in plan_corpus(0, 400) for t in d.turns if t.code in FOUR_CLASS]
     for modality in ("audio", "video", "text"):
         assert 0.4 < np.mean([t.clear[modality] for t in turns]) < 0.8
-    vague = {name: 0.15 for name in CLASSES}
+    vague = dict.fromkeys(CLASSES, 0.15)
     said = {text.sentence(vague, stream(0, i)) for i in range(300)}
     own = {word for name in CLASSES for line in text.TEMPLATES[name] for word in ("furious", "funeral") if word in line}
     assert own == {"furious", "funeral"}

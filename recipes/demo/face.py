@@ -45,7 +45,7 @@ MOOD = {
 }
 SPREAD = np.array([0.28, 0.28, 0.12, 0.26, 0.26, 0.30, 0.35, 0.35, 0.25])
 """Standard deviation within a mood."""
-REST_SPREAD = 0.5
+REST_SPREAD = 0.35
 """Standard deviation between actors' resting faces, in units of SPREAD."""
 
 SKINS = ((244, 212, 188), (225, 178, 146), (236, 196, 166), (171, 118, 84), (205, 154, 118), (131, 88, 62))
@@ -76,17 +76,22 @@ class Pose:
 
 
 class Actor:
-    """The looks of one speaker, drawn once: wall and shirt behind, head, and what lies over the features."""
+    """The looks of one speaker in one dialog, drawn once: wall and shirt behind, and all of the head that is still.
 
-    def __init__(self, speaker: Speaker, seed: int) -> None:
+    The face belongs to the speaker; shirt, wall and light change from dialog to dialog.
+    """
+
+    def __init__(self, speaker: Speaker, dialog: str, seed: int) -> None:
         rng = stream(seed, "looks", speaker.name)
         index = 2 * (speaker.session - 1) + (speaker.sex == "M")
         skins, hairs = stream(seed, "skins").permutation(10), stream(seed, "hairs").permutation(10)
-        self.skin = np.array(SKINS[skins[index] % len(SKINS)], float)
-        self.hair = np.array(HAIRS[hairs[index] % len(HAIRS)], float)
+        scene = stream(seed, "scene", dialog)
+        light = scene.uniform(0.84, 1.06) * (1 + scene.uniform(-0.05, 0.05) * np.array([1.0, 0.0, -1.0]))
+        self.skin = np.minimum(light * SKINS[skins[index] % len(SKINS)], 250)
+        self.hair = light * HAIRS[hairs[index] % len(HAIRS)]
         self.iris = IRISES[int(rng.integers(len(IRISES)))]
-        self.shirt = np.array(SHIRTS[int(rng.integers(len(SHIRTS)))], float)
-        self.wall = np.array(WALLS[speaker.session - 1], float)
+        self.wall = light * WALLS[int(scene.integers(len(WALLS)))]
+        self.shirt = light * SHIRTS[int(stream(seed, "shirt", dialog, speaker.name).integers(len(SHIRTS)))]
         self.female = speaker.sex == "F"
         self.width = rng.uniform(76, 84) - 3 * self.female
         self.height = rng.uniform(99, 107)
@@ -111,7 +116,7 @@ class Actor:
         w, h = HALF_SIZE
         y, x = np.mgrid[0:h, 0:w] / np.array([h, w]).reshape(2, 1, 1)
         light = 1.04 - 0.22 * y - 0.18 * (x - 0.4) ** 2
-        image = np.clip(self.wall * light[..., None], 0, 255).astype(np.uint8)
+        image = np.asarray(np.clip(self.wall * light[..., None], 0, 255), np.uint8)
         shoulders = np.array([[2, 240], [8, 208], [36, 188], [68, 179], [112, 179], [144, 188], [172, 208], [178, 240]])
         _fill(image, shoulders.astype(float), self.shirt)
         _fill(image, np.array([[68, 180.0], [90, 207], [112, 180]]), 0.86 * self.skin)
@@ -129,7 +134,7 @@ class Actor:
             _fill(skin, back, 0.82 * self.hair)
             _fill_grey(alpha, back)
         for side in (-1, 1):
-            ear = _ellipse(CENTRE + [side * (self.width - 1), 4], 11, 20)
+            ear = _ellipse(_at(side * (self.width - 1), 4), 11, 20)
             _fill(skin, ear, 0.9 * self.skin)
             _fill_grey(alpha, ear)
         _fill(skin, outline, self.skin)
@@ -140,7 +145,7 @@ class Actor:
         skin = np.where(face[..., None] > 0, shaded, skin)
         self._draw_nose(skin)
         self._draw_fringe(skin, alpha)
-        return cv2.multiply(skin, cv2.merge([alpha] * 3), scale=1 / 255), alpha
+        return np.asarray(cv2.multiply(skin, cv2.merge([alpha] * 3), scale=1 / 255), np.uint8), alpha
 
     def _outline(self) -> Points:
         """A head: half an ellipse above, narrowing to the chin below."""
@@ -172,12 +177,12 @@ class Actor:
             ring = 1 / (1 + np.exp(-(v - 0.36 + 0.34 * (np.abs(u) - 0.25)) / 0.05))
             ring = (0.55 * ring * (1 - 0.5 * np.exp(-((u / 0.3) ** 2) - ((v - 0.47) / 0.09) ** 2)))[..., None]
             out = out * (1 - ring) + self.hair * ring
-        return np.clip(out, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(out, 0, 255), np.uint8)
 
     def _draw_nose(self, image: Image) -> None:
-        bridge = _curve(CENTRE + [8, -14], CENTRE + [14, 16], CENTRE + [13, 24])
+        bridge = _curve(_at(8, -14), _at(14, 16), _at(13, 24))
         _line(image, bridge, 0.86 * self.skin, 3)
-        tip = _curve(CENTRE + [-13, 25], CENTRE + [0, 36], CENTRE + [13, 25])
+        tip = _curve(_at(-13, 25), _at(0, 36), _at(13, 25))
         _line(image, tip, 0.72 * self.skin, 3)
         _line(image, CENTRE + np.array([[-2, 2], [-3, 18]]), np.minimum(1.08 * self.skin, 255), 4)
 
@@ -186,17 +191,17 @@ class Actor:
         p = self.parting
         drop = -26.0 if self.female else -50.0
         rise = float(np.rad2deg(np.arcsin((-drop - 4) / (self.height + 9))))
-        top = _ellipse(CENTRE + [0, -4], self.width + 6, self.height + 9, 180 + rise, 360 - rise)
+        top = _ellipse(_at(0, -4), self.width + 6, self.height + 9, 180 + rise, 360 - rise)
         line = np.vstack(
             [
-                _curve(CENTRE + [self.width + 1, drop], CENTRE + [self.width - 12, -64], CENTRE + [p, -80]),
-                _curve(CENTRE + [p, -80], CENTRE + [-self.width + 12, -66], CENTRE + [-self.width - 1, drop]),
+                _curve(_at(self.width + 1, drop), _at(self.width - 12, -64), _at(p, -80)),
+                _curve(_at(p, -80), _at(-self.width + 12, -66), _at(-self.width - 1, drop)),
             ]
         )
         fringe = np.vstack([top, line])
         _fill(image, fringe, self.hair)
         _fill_grey(alpha, fringe)
-        gleam = _ellipse(CENTRE + [-6, 0], self.width - 12, self.height - 6, 215, 285)
+        gleam = _ellipse(_at(-6, 0), self.width - 12, self.height - 6, 215, 285)
         _line(image, gleam, np.minimum(1.22 * self.hair + 12, 255), 5)
 
 
@@ -222,6 +227,7 @@ def act(
     for at in np.cumsum(rng.exponential(2.6, 12)):
         blinks = np.maximum(blinks, np.clip(1 - np.abs(t - at) / 0.13, 0, 1))
     look = rng.normal(0, 0.25)
+    seat_x, seat_y, near = rng.normal(0, 4.0), rng.normal(0, 3.0), rng.uniform(0.95, 1.05)
     return [
         Pose(
             brow_in=values["brow_in"] + alive[i] + 0.12 * loudness[i],
@@ -233,8 +239,8 @@ def act(
             gaze=(look + 0.15 * sway[i], 0.55 * values["gaze"]),
             lids=float(blinks[i]),
             turn_deg=tilt + 1.8 * swing * sway[i],
-            offset=(2.0 * swing * sway[i], 1.6 * swing * nod[i] + 3.5 * values["pitch"]),
-            scale=1.0 + 0.004 * swing * nod[i],
+            offset=(seat_x + 2.0 * swing * sway[i], seat_y + 1.6 * swing * nod[i] + 3.5 * values["pitch"]),
+            scale=near + 0.004 * swing * nod[i],
         )
         for i in range(frames)
     ]
@@ -252,7 +258,7 @@ def draw(actor: Actor, pose: Pose) -> Image:
     _draw_mouth(head, actor, pose)
     angle, scale = np.deg2rad(pose.turn_deg), 0.5 * pose.scale
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
-    pivot = CENTRE + [0, 60]
+    pivot = _at(0, 60)
     left, top, right, bottom = ROOM
     x, y = HEAD_AT[0] + pose.offset[0] - left, HEAD_AT[1] + 30 + pose.offset[1] - top
     matrix = np.array(
@@ -261,11 +267,11 @@ def draw(actor: Actor, pose: Pose) -> Image:
             [sin, cos, y - sin * pivot[0] - cos * pivot[1]],
         ]
     )
-    head = cv2.warpAffine(head, matrix, (right - left, bottom - top))
+    turned = cv2.warpAffine(head, matrix, (right - left, bottom - top))
     alpha = cv2.warpAffine(actor.alpha, matrix, (right - left, bottom - top))
     image = actor.backdrop.copy()
     room = image[top:bottom, left:right]
-    room[:] = cv2.add(cv2.multiply(room, cv2.bitwise_not(cv2.merge([alpha] * 3)), scale=1 / 255), head)
+    room[:] = cv2.add(cv2.multiply(room, cv2.bitwise_not(cv2.merge([alpha] * 3)), scale=1 / 255), turned)
     return image
 
 
@@ -275,17 +281,17 @@ def _draw_eye(image: Image, actor: Actor, pose: Pose, side: int) -> None:
     open_up = 9.5 * size * float(np.clip(1.0 + pose.eye, 0.3, 1.6)) * (1 - 0.95 * pose.lids)
     # A smile lifts the lower lid.
     open_down = 6.0 * size * float(np.clip(1.0 - 0.35 * max(pose.smile, 0), 0.4, 1)) * (1 - 0.9 * pose.lids)
-    centre = CENTRE + [side * actor.eye_gap, -14]
+    centre = _at(side * actor.eye_gap, -14)
     upper = centre + np.stack([half * LID_T, -open_up * LID_ARCH], 1)
     lower = centre + np.stack([half * LID_T, open_down * LID_ARCH], 1)[::-1]
-    x0, y0 = (centre - [24, 22]).astype(int)
+    x0, y0 = (centre - np.array([24, 22])).astype(int)
     roi = image[y0 : y0 + 40, x0 : x0 + 48]
     ball = np.empty_like(roi)
     ball[:] = (246, 244, 240)
-    at = centre - [x0, y0] + [4.5 * pose.gaze[0], 4.5 * pose.gaze[1] - 1]
+    at = centre - np.array([x0, y0]) + np.array([4.5 * pose.gaze[0], 4.5 * pose.gaze[1] - 1])
     _disc(ball, at, 8.2 * size, actor.iris)
     _disc(ball, at, 4.0 * size, (16, 14, 16))
-    _disc(ball, at + [-2.6, -2.8], 1.9, (255, 255, 255))
+    _disc(ball, at - np.array([2.6, 2.8]), 1.9, (255, 255, 255))
     mask = np.zeros(roi.shape[:2], np.uint8)
     _fill_grey(mask, np.vstack([upper, lower]) - [x0, y0])
     mask3 = cv2.merge([mask, mask, mask])
@@ -293,14 +299,14 @@ def _draw_eye(image: Image, actor: Actor, pose: Pose, side: int) -> None:
     roi[:] = cv2.add(inside, cv2.multiply(roi, cv2.bitwise_not(mask3), scale=1 / 255))
     _line(image, upper, (48, 34, 32), 4 if actor.female else 3)
     _line(image, lower, 0.72 * actor.skin, 1)
-    _line(image, upper + [0, -5], 0.8 * actor.skin, 1)
+    _line(image, upper - np.array([0, 5]), 0.8 * actor.skin, 1)
 
 
 def _draw_brow(image: Image, actor: Actor, pose: Pose, side: int) -> None:
     inner_y, outer_y = -37 - 10.0 * pose.brow_in, -38 - 8.0 * pose.brow_out
-    inner = CENTRE + [side * (actor.eye_gap - 18), max(inner_y, -64)]
-    outer = CENTRE + [side * (actor.eye_gap + 20), outer_y]
-    middle = CENTRE + [side * (actor.eye_gap + 3), 0.5 * (inner_y + outer_y) - 8]
+    inner = _at(side * (actor.eye_gap - 18), max(inner_y, -64))
+    outer = _at(side * (actor.eye_gap + 20), outer_y)
+    middle = _at(side * (actor.eye_gap + 3), 0.5 * (inner_y + outer_y) - 8)
     spine = _curve(inner, middle, outer)
     weight = actor.brow_weight * (1 - 0.65 * BEZIER_T) / 2
     shape = np.vstack([spine - [0, 1] * weight, (spine + [0, 1] * weight)[::-1]])
@@ -317,7 +323,7 @@ def _draw_frown(image: Image, actor: Actor, pose: Pose) -> None:
     depth = float(np.clip(pose.smile, 0, 1.2))
     if depth > 0.25:
         for side in (-1, 1):
-            fold = _curve(CENTRE + [side * 22, 26], CENTRE + [side * 40, 38], CENTRE + [side * 41, 56])
+            fold = _curve(_at(side * 22, 26), _at(side * 40, 38), _at(side * 41, 56))
             _line(image, fold, (1 - 0.2 * depth) * actor.skin, 2)
 
 
@@ -326,11 +332,11 @@ def _draw_mouth(image: Image, actor: Actor, pose: Pose) -> None:
     opening = float(np.clip(pose.mouth_open, 0, 1))
     half = actor.mouth_width * (1 + 0.2 * smile - 0.16 * press - 0.1 * opening)
     lift, lip = 9.0 * smile, actor.lip * (1 - 0.3 * press)
-    centre = CENTRE + [0, 58]
-    left, right = centre + [-half, -lift], centre + [half, -lift]
+    centre = _at(0, 58)
+    left, right = centre + np.array([-half, -lift]), centre + np.array([half, -lift])
     # The control point of a quadratic curve lies twice as far out as the curve reaches.
-    upper = _curve(left, centre + [0, 1.1 * lift - 6 * opening], right)
-    lower = _curve(left, centre + [0, 1.1 * lift + 1.5 + 44 * opening], right)
+    upper = _curve(left, centre + np.array([0, 1.1 * lift - 6 * opening]), right)
+    lower = _curve(left, centre + np.array([0, 1.1 * lift + 1.5 + 44 * opening]), right)
     bow = upper - ARC * lip
     bottom = lower + ARC * lip * 1.4
     _fill(image, np.vstack([bow, bottom[::-1]]), actor.lip_colour)
@@ -344,17 +350,22 @@ def _draw_mouth(image: Image, actor: Actor, pose: Pose) -> None:
             _fill(image, np.vstack([tongue, lower[::-1]]), (190, 92, 92))
     else:
         _line(image, upper, 0.55 * actor.lip_colour, 2)
-    _line(image, bottom[6:-6] + [0, 5], 0.85 * actor.skin, 2)
+    _line(image, bottom[6:-6] + np.array([0, 5]), 0.85 * actor.skin, 2)
 
 
 def _draw_glasses(image: Image, actor: Actor) -> None:
     for side in (-1, 1):
-        rim = _ellipse(CENTRE + [side * actor.eye_gap, -12], 23, 19)
+        rim = _ellipse(_at(side * actor.eye_gap, -12), 23, 19)
         _line(image, np.vstack([rim, rim[:1]]), (52, 48, 54), 3)
         temple = CENTRE + np.array([[side * (actor.eye_gap + 23), -14], [side * (actor.width - 2), -18]])
         _line(image, temple, (52, 48, 54), 3)
-    bridge = _curve(CENTRE + [-actor.eye_gap + 23, -15], CENTRE + [0, -22], CENTRE + [actor.eye_gap - 23, -15])
+    bridge = _curve(_at(-actor.eye_gap + 23, -15), _at(0, -22), _at(actor.eye_gap - 23, -15))
     _line(image, bridge, (52, 48, 54), 3)
+
+
+def _at(x: float, y: float) -> Points:
+    """A point of the patch, given from the centre of the head."""
+    return CENTRE + np.array([x, y])
 
 
 def _curve(a: Points, b: Points, c: Points) -> Points:

@@ -62,7 +62,7 @@ def _film_dialog(
     count = int(len(wave) / speech.SAMPLE_RATE * release.FPS)
     halves = []
     for channel, speaker in enumerate((dialog.left, dialog.right)):
-        actor = face.Actor(speaker, seed)
+        actor = face.Actor(speaker, dialog.id, seed)
         poses = _poses(actor, speaker, dialog, spoken, wave[:, channel], count, seed)
         halves.append((actor, poses))
     for i in range(count):

@@ -36,7 +36,7 @@ OTHER_PER_FOUR_CLASS = 0.25
 TURNS_PER_DIALOG = 18
 
 # Chance that a modality shows the class clearly, and chance that it lies between two classes; the rest is vague.
-CLEAR = {"audio": 0.70, "video": 0.64, "text": 0.56}
+CLEAR = {"audio": 0.68, "video": 0.64, "text": 0.54}
 MIXED = {"audio": 0.05, "video": 0.06, "text": 0.04}
 
 EMOTION = {"neu": "neu", "hap": "hap", "exc": "hap", "ang": "ang", "sad": "sad"}

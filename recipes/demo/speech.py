@@ -61,7 +61,7 @@ class Espeak:
 
     def _on_samples(self, samples: object, count: int, _events: object) -> int:
         if samples and count > 0:
-            self._chunks.append(np.ctypeslib.as_array(samples, (count,)).copy())  # type: ignore[call-overload]
+            self._chunks.append(np.ctypeslib.as_array(samples, (count,)).copy())
         return 0
 
     def __call__(self, text: str, voice: str, parameters: Mapping[int, int]) -> Wave:
@@ -136,7 +136,7 @@ def speak(text: str, voice: Voice, weights: Mapping[str, float], rng: np.random.
 def room_noise(samples: int, rng: np.random.Generator) -> Wave:
     """Return faint noise of a quiet room, about -66 dB, falling towards high frequencies; shape (samples,)."""
     white = rng.standard_normal(samples, dtype=np.float32)
-    return (signal.lfilter([1.0], [1.0, -0.9], white) * (10 ** (-66 / 20) * 0.44)).astype(np.float32)
+    return np.asarray(signal.lfilter([1.0], [1.0, -0.9], white) * (10 ** (-66 / 20) * 0.44), np.float32)
 
 
 def _tilt(wave: npt.NDArray[np.float64], db_per_octave: float) -> npt.NDArray[np.float64]:

@@ -11,17 +11,23 @@ from collections.abc import Mapping
 import numpy as np
 
 FILLERS = {
-    "who": "my brother|my sister|your mother|the landlord|my boss|that teacher|our neighbour|the doctor|Augie|Chris".split(
-        "|"
+    "who": (
+        *("my brother", "my sister", "your mother", "the landlord", "my boss"),
+        *("that teacher", "our neighbour", "the doctor", "Augie", "Chris"),
     ),
-    "thing": "the letter|the tickets|the car|the apartment|the contract|the photographs|the piano|the garden".split(
-        "|"
+    "thing": (
+        *("the letter", "the tickets", "the car", "the apartment"),
+        *("the contract", "the photographs", "the piano", "the garden"),
     ),
-    "place": "at the station|in the kitchen|at the office|by the river|on the beach|at school|in the hallway".split(
-        "|"
+    "place": (
+        *("at the station", "in the kitchen", "at the office", "by the river"),
+        *("on the beach", "at school", "in the hallway"),
     ),
-    "time": "this morning|last night|on Sunday|two weeks ago|after dinner|yesterday|before the trip".split("|"),
-    "do": "call|leave|move away|come home|sign it|start again|wait|drive back".split("|"),
+    "time": (
+        *("this morning", "last night", "on Sunday", "two weeks ago"),
+        *("after dinner", "yesterday", "before the trip"),
+    ),
+    "do": ("call", "leave", "move away", "come home", "sign it", "start again", "wait", "drive back"),
 }
 
 # Any of these may be said in any mood: the words do not tell.

@@ -133,7 +133,7 @@ def _sentences(sample: Mapping[str, Any], steps: Sequence[Step]) -> str:
 
 def _level(level: float, achieved: Mapping[str, float | str]) -> str:
     named = (_fact(name, value) for name, value in achieved.items() if not isinstance(value, str))
-    facts = ", ".join(f'<span class="fact">{fact}</span>' for fact in named)
+    facts = " ".join(f'<span class="fact">{fact}</span>' for fact in named).replace("</span> ", ",</span> ")
     name = "clean" if level == 0 else f"level {level:g}"
     return f'<div class="level"><b>{name}</b>{f"<small>{facts}</small>" if facts else ""}</div>'
 
@@ -143,13 +143,13 @@ def _fact(name: str, value: float) -> str:
     words = name.split("_")
     unit = _UNITS.get(words[-1])
     if unit is None and words[-1] in _SHARES:
-        shown = f"{number(100 * value, 0)} %"
+        shown = f"{number(100 * value, 0)}&nbsp;%"
     elif unit is not None and len(words) > 1:
-        words, space = words[:-1], "" if unit == "°" else " "
+        words, space = words[:-1], "" if unit == "°" else "&nbsp;"
         shown = f"{number(value, 0 if abs(value) >= 100 else 1 if abs(value) >= 1 else 2)}{space}{unit}"
     else:
         shown = f"{value:.3g}".replace("-", "−")
-    return text(" ".join(_ACRONYMS.get(word, word) for word in words)) + " " + shown
+    return text(" ".join(_ACRONYMS.get(word, word) for word in words)) + "&nbsp;" + shown
 
 
 def _power(wave: npt.NDArray[np.float32], window: int = 512) -> npt.NDArray[np.float64]:

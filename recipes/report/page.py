@@ -74,8 +74,9 @@ def _headline(results: Results) -> str:
     rivals = sorted(100 * method["scores"]["noisy/mean"]["ua"]["mean"] for method in others)
     against = f"; the others reach {number(rivals[0])} to {number(rivals[-1])} %" if len(rivals) > 1 else ""
     shown = (
-        f"With one or two of three modalities noisy, <b>{text(ours['label'])}</b> reaches <b>{percent(noisy)}&nbsp;%</b> "
-        f"UA{against}. It has {percent(ours['scores']['clean']['ua'])}&nbsp;% on clean data and "
+        f"With one or two of three modalities noisy, <b>{text(ours['label'])}</b> reaches "
+        f"<b>{percent(noisy)}&nbsp;%</b> UA{against}. It has "
+        f"{percent(ours['scores']['clean']['ua'])}&nbsp;% on clean data and "
         f"{percent(ours['scores']['missing/mean']['ua'])}&nbsp;% where modalities are missing."
     )
     held, claims = sum(claim["holds"] for claim in results["claims"]), len(results["claims"])
@@ -117,7 +118,8 @@ def _claims(claims: Sequence[Claim]) -> str:
     for claim in claims:
         verdict, kind = ("✓ holds", "holds") if claim["holds"] else ("✗ not reached", "fails")
         required = text(claim["required"].replace(">=", "≥").replace("<=", "≤").replace("-", "−"))
-        why = f'<p class="why"><b>Why:</b> {text(claim["why"])}</p>' if claim.get("why") else ""
+        reason = claim["why"] or ("" if claim["holds"] else "the reason is not known yet.")
+        why = f'<p class="why"><b>Why:</b> {text(reason)}</p>' if reason else ""
         items.append(
             f'<li class="claim {kind}"><div><span class="verdict">{verdict}</span> {text(claim["text"])}{why}</div>'
             f'<div class="evidence">{charts.claim_strip(claim)}<small>required {required}</small></div></li>\n'
