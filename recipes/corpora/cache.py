@@ -150,6 +150,27 @@ def build(
         cache = _open_or_remove(final)
         if cache is not None:
             return _accepted(cache, corpus, skip_bad)
+    try:
+        _make(corpus, folder, final, parts, owner, frames, size, jobs, skip_bad)
+    except FileNotFoundError:
+        if not final.is_dir():  # else another process finished the same cache meanwhile and cleared its parts away
+            raise
+    _remove_stale(folder, owner, keep=final)
+    return _accepted(Cache(final), corpus, skip_bad)
+
+
+def _make(
+    corpus: Source,
+    folder: Path,
+    final: Path,
+    parts: Path,
+    owner: dict[str, Any],
+    frames: int,
+    size: int,
+    jobs: int,
+    skip_bad: bool,
+) -> None:
+    """Decode what is not decoded yet into `parts`, join it, give it its final name."""
     parts.mkdir(parents=True, exist_ok=True)
     replace_json(parts / OWNER_FILE, owner)
     names, meta = build_parts(corpus.utterances, parts, frames, size, jobs)
@@ -157,7 +178,7 @@ def build(
     if not skip_bad or len(problems) == len(corpus.utterances):
         raise_problems(problems, corpus.root)
 
-    scratch = folder / f"{digest}.{os.getpid()}.tmp"
+    scratch = folder / f"{final.name}.{os.getpid()}.tmp"
     scratch.mkdir()
     replace_json(scratch / OWNER_FILE, owner)
     _assemble(corpus.utterances, parts, names, scratch, meta)
@@ -166,8 +187,6 @@ def build(
     except OSError:
         if not final.is_dir():  # else another process was faster, with the same result
             raise
-    _remove_stale(folder, owner, keep=final)
-    return _accepted(Cache(final), corpus, skip_bad)
 
 
 def _open_or_remove(folder: Path) -> Cache | None:
