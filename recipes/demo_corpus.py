@@ -106,8 +106,7 @@ def _render_all(root: Path, dialogs: list[Dialog], seed: int, jobs: int, console
         context.set_forkserver_preload(["recipes.demo.render"])
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("generating the synthetic demo corpus", total=sum(len(d.turns) for d in dialogs))
-        # A fresh process per dialog: see the module speech for why.
-        with context.Pool(jobs, maxtasksperchild=1) as pool:
+        with context.Pool(jobs) as pool:
             for turns in pool.imap_unordered(functools.partial(render_dialog, root, seed), dialogs, chunksize=1):
                 progress.advance(task, turns)
 

@@ -29,10 +29,11 @@ class VideoEncoder(Encoder):
         self.width = width
         self.config = {"out_dim": out_dim, "width": width, "dropout": dropout}
         self.frame_network = nn.Sequential(
-            _conv_block(3, width // 4),
-            _conv_block(width // 4, width // 2),
-            _conv_block(width // 2, width),
-            _conv_block(width, width),
+            # Narrow where the picture is large: the first layers would take most of the time.
+            _conv_block(3, width // 8),
+            _conv_block(width // 8, 3 * width // 8),
+            _conv_block(3 * width // 8, 3 * width // 4),
+            _conv_block(3 * width // 4, width),
             # Where brows and mouth are matters: a coarse grid is kept instead of one average.
             nn.AdaptiveAvgPool2d(3),
             nn.Flatten(),

@@ -103,8 +103,10 @@ class Actor:
         self.lip = rng.uniform(5.0, 6.5) if self.female else rng.uniform(3.5, 4.5)
         self.long_hair = self.female and bool(rng.random() < 0.75)
         self.parting = rng.uniform(-34, 34)
-        self.glasses = bool(rng.random() < 0.3)
-        self.beard = not self.female and bool(rng.random() < 0.4)
+        # One of the two actors wears glasses in three sessions, and two men have beards: no session stands alone.
+        wearers = stream(seed, "glasses").permutation(10)
+        self.glasses = bool(wearers[speaker.session - 1] % 2) == self.female and speaker.session in _drawn(seed, 3)
+        self.beard = not self.female and speaker.session in _drawn(seed, 2)
         self.rest = REST_SPREAD * SPREAD * rng.standard_normal(len(FEATURES))
         lip_red = np.array([178, 74, 78]) if self.female else np.array([168, 96, 88])
         self.lip_colour = 0.35 * self.skin + 0.65 * lip_red
@@ -203,6 +205,11 @@ class Actor:
         _fill_grey(alpha, fringe)
         gleam = _ellipse(_at(-6, 0), self.width - 12, self.height - 6, 215, 285)
         _line(image, gleam, np.minimum(1.22 * self.hair + 12, 255), 5)
+
+
+def _drawn(seed: int, count: int) -> set[int]:
+    """Draw `count` of the five sessions."""
+    return {1 + int(i) for i in stream(seed, "drawn", count).permutation(5)[:count]}
 
 
 def act(
@@ -365,7 +372,7 @@ def _draw_glasses(image: Image, actor: Actor) -> None:
 
 def _at(x: float, y: float) -> Points:
     """A point of the patch, given from the centre of the head."""
-    return CENTRE + np.array([x, y])
+    return np.asarray(CENTRE + np.array([x, y]))
 
 
 def _curve(a: Points, b: Points, c: Points) -> Points:

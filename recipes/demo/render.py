@@ -33,12 +33,12 @@ def render_dialog(root: Path, seed: int, dialog: Dialog) -> int:
 
 def _speak_dialog(dialog: Dialog, seed: int) -> tuple[list[release.Spoken], npt.NDArray[np.float32]]:
     """Return the turns with their times, and the two microphones, shape (samples, 2) at 16 kHz."""
-    at_s = 0.5
+    espeak, at_s = speech.Espeak(), 0.5
     spoken, voices = [], []
     for turn in dialog.turns:
         rng = stream(seed, "speech", turn.id)
         words = text.sentence(turn.cues["text"], rng) if turn.code else text.backchannel(rng)
-        voice = speech.speak(words, speech.voice_of(turn.speaker, seed), turn.cues["audio"], rng)
+        voice = speech.speak(espeak, words, speech.voice_of(turn.speaker, seed), turn.cues["audio"], rng)
         end_s = round(at_s + len(voice) / speech.SAMPLE_RATE + 2 * MARGIN_S, 4)
         spoken.append(release.Spoken(turn, words, at_s, end_s))
         voices.append(voice)

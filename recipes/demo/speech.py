@@ -1,10 +1,10 @@
 """Voices: espeak-ng through ctypes, coloured by mood in rate, pitch, intonation, loudness, spectrum and pauses.
 
-espeak-ng keeps its state in C globals: a process holds one instance and threads must not share it. The state outlives
-each sentence (and espeak_Terminate), so the same sentence sounds the same only after the same sentences before it: the
-corpus renders every dialog in a fresh process.
+espeak-ng keeps its state in C globals, and that state outlives each sentence and even espeak_Terminate: the same
+sentence sounds the same only after the same sentences before it. So every `Espeak` loads a copy of the library of its
+own, and the corpus makes one per dialog.
 
-Public: `SAMPLE_RATE`, `Voice`, `voice_of`, `speak`, `room_noise`.
+Public: `SAMPLE_RATE`, `Espeak`, `Voice`, `voice_of`, `speak`, `room_noise`.
 Reference: espeak-ng, src/include/espeak-ng/speak_lib.h; cues of vocal emotion after Scherer 2003,
 doi:10.1016/S0167-6393(02)00084-5.
 """
@@ -12,7 +12,8 @@ doi:10.1016/S0167-6393(02)00084-5.
 from __future__ import annotations
 
 import ctypes
-import functools
+import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -45,14 +46,15 @@ ACCENTS = ("en-us", "en", "en-us", "en-gb-x-rp", "en-us")
 
 
 class Espeak:
-    """The espeak-ng library of this process."""
+    """A private copy of the espeak-ng library, in its first state."""
 
     def __init__(self) -> None:
-        self._lib = ctypes.CDLL(espeakng_loader.get_library_path())
+        with tempfile.TemporaryDirectory(prefix="espeak-", ignore_cleanup_errors=True) as folder:
+            self._lib = ctypes.CDLL(shutil.copy(espeakng_loader.get_library_path(), folder))
         self.rate = int(self._lib.espeak_Initialize(_SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), 0))
         if self.rate <= 0:
             raise RuntimeError("espeak-ng did not start; reinstall the package espeakng-loader")
-        # espeak-ng draws breath noise from a seed taken from the clock; a fixed one makes a process repeatable.
+        # espeak-ng draws breath noise from a seed taken from the clock; a fixed one makes it repeatable.
         self._lib.espeak_ng_SetRandSeed(ctypes.c_long(1))
         self._chunks: list[npt.NDArray[np.int16]] = []
         callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
@@ -77,11 +79,6 @@ class Espeak:
         if not self._chunks:
             raise RuntimeError(f"espeak-ng said nothing for {text!r} in voice {voice!r}")
         return (np.concatenate(self._chunks) / 32768.0).astype(np.float32)
-
-
-@functools.cache
-def _espeak() -> Espeak:
-    return Espeak()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +108,11 @@ def voice_of(speaker: Speaker, seed: int) -> Voice:
     )
 
 
-def speak(text: str, voice: Voice, weights: Mapping[str, float], rng: np.random.Generator) -> Wave:
+def speak(espeak: Espeak, text: str, voice: Voice, weights: Mapping[str, float], rng: np.random.Generator) -> Wave:
     """Say `text` in the mood given by class weights; returns 16 kHz float32 samples, shape (n,)."""
     mood = sum((weight * MOOD[name] for name, weight in weights.items()), np.zeros(6))
     rate, pitch, intonation, gain_db, tilt_db, pause = mood + SPREAD * rng.standard_normal(6)
-    raw = _espeak()(
+    raw = espeak(
         text,
         voice.name,
         {
@@ -125,7 +122,7 @@ def speak(text: str, voice: Voice, weights: Mapping[str, float], rng: np.random.
             WORD_GAP: int(np.clip(pause, 0, 15)),
         },
     )
-    wave = _tilt(signal.resample_poly(raw, SAMPLE_RATE, _espeak().rate), tilt_db)
+    wave = _tilt(signal.resample_poly(raw, SAMPLE_RATE, espeak.rate), tilt_db)
     loud = np.flatnonzero(np.abs(wave) > 0.02 * np.abs(wave).max())
     wave = wave[loud[0] : loud[-1] + 1]
     level = SPEECH_RMS_DB + voice.gain_db + gain_db

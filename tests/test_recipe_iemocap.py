@@ -1,0 +1,155 @@
+"""The recipe from a small corpus to the report: repeatable, resumable, clear about bad input."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.model import EmotionModel
+from recipes import iemocap
+from recipes.demo_corpus import generate
+from recipes.report import read_results
+
+ROOT = Path(__file__).parent.parent
+SMALL = [
+    "--run.seeds=[3]",
+    "--run.test_folds=[2]",
+    "--data.frames=3",
+    "--encoder.clean_epochs=1",
+    "--encoder.noisy_epochs=1",
+    "--encoder.batch_size=8",
+    "--bank.views=2",
+    "--fusion.epochs=5",
+    "--fusion.batch_size=16",
+    "--finetune.batch_size=8",
+    "--evaluation.views=1",
+    "--evaluation.curve_levels=[0.5, 1.0]",
+]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corpus") / "demo"
+    generate(folder, utterances=60)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def first_run(corpus, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "first"
+    arguments = ["--data", str(corpus), "--out", str(out), "--workers", "0", "--finetune.epochs=1", *SMALL]
+    assert iemocap.main(arguments) == 0
+    return out
+
+
+def arguments_of(corpus, out, cache, *more):
+    return ["--data", str(corpus), "--out", str(out), "--cache", str(cache), *SMALL, "--finetune.epochs=1", *more]
+
+
+def test_report_results_and_checkpoints(first_run):
+    results = read_results(first_run / "results.json")
+    names = [method["name"] for method in results["methods"]]
+    assert names == ["nmer", "concat", "nmer_zero", "nmer_clean", "nmer_finetuned"]
+    assert results["corpus"]["synthetic"]
+    assert "<html" in (first_run / "report.html").read_text(encoding="utf-8")
+    for name in names:
+        assert EmotionModel.from_pretrained(first_run / "checkpoints" / "seed3" / name).classes == (
+            "neutral",
+            "happy",
+            "angry",
+            "sad",
+        )
+    settings = json.loads((first_run / "settings.json").read_text())
+    assert settings["settings"]["run"]["seeds"] == [3]
+    assert "torch" in json.loads((first_run / "environment.json").read_text())["packages"]
+    assert list((first_run / "tensorboard").rglob("events.*"))
+
+
+def test_fine_tuning_trains_the_encoders(first_run):
+    folder = first_run / "checkpoints" / "seed3"
+    before = EmotionModel.from_pretrained(folder / "nmer").state_dict()
+    after = EmotionModel.from_pretrained(folder / "nmer_finetuned").state_dict()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    for part in ("encoders.audio", "encoders.video", "encoders.text", "fusion"):
+        assert any(name.startswith(part) for name in moved), part
+
+
+def test_the_number_of_workers_changes_nothing(first_run, corpus, tmp_path):
+    """Two processes for the jobs and two for the loader of the fine-tuning, against none."""
+    more = ("--workers", "2")
+    arguments = arguments_of(corpus, tmp_path / "again", first_run.parent / "cache", *more)
+    assert iemocap.main(arguments) == 0
+    assert (tmp_path / "again" / "results.json").read_bytes() == (first_run / "results.json").read_bytes()
+
+
+def test_a_killed_run_goes_on(first_run, corpus, tmp_path):
+    """Killed in the encoders, killed in the fusions, then resumed: the same results as in one go."""
+    out = tmp_path / "killed"
+    arguments = arguments_of(corpus, out, first_run.parent / "cache", "--workers", "1", "--resume")
+    for landmark in ("text.bank.safetensors", "concat.json"):
+        child = subprocess.Popen(
+            [sys.executable, "-m", "recipes.iemocap", *arguments], cwd=ROOT, stdout=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + 300
+        while not (out / "work" / "seed3" / landmark).exists():
+            assert child.poll() is None, "the run ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        assert not (out / "results.json").exists()
+    assert iemocap.main(arguments) == 0
+    assert (out / "results.json").read_bytes() == (first_run / "results.json").read_bytes()
+
+
+def test_a_run_is_not_overwritten(first_run, corpus, capsys):
+    before = (first_run / "results.json").read_bytes()
+    arguments = arguments_of(corpus, first_run, first_run.parent / "cache")
+    assert iemocap.main(arguments) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert iemocap.main([*arguments, "--resume", "--fusion.epochs=6"]) == 2
+    assert "settings.fusion.epochs" in capsys.readouterr().err
+    assert (first_run / "results.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("--fusion.epoch=3", "unknown key 'fusion.epoch'; valid: epochs"),
+        ("--run.test_folds=[11]", "no fold 11"),
+        ("--seed=1", "unknown key 'seed'"),
+    ],
+)
+def test_wrong_settings(first_run, corpus, tmp_path, capsys, override, message):
+    arguments = arguments_of(corpus, tmp_path / "out", first_run.parent / "cache", override)
+    assert iemocap.main(arguments) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out" / "work").exists()
+
+
+def test_bad_input_stops_before_training_and_can_be_skipped(first_run, corpus, tmp_path, capsys):
+    broken = tmp_path / "broken"
+    shutil.copytree(corpus, broken)
+    wave = sorted(broken.glob("Session2/sentences/wav/*/*.wav"))[0]
+    wave.write_bytes(wave.read_bytes()[:-1000])
+    missing = sorted(broken.glob("Session3/dialog/transcriptions/[!.]*.txt"))[0]
+    missing.unlink()
+    out = tmp_path / "out"
+    arguments = ["--data", str(broken), "--out", str(out), "--workers", "0", *SMALL]
+    assert iemocap.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert wave.name in error
+    assert missing.name in error
+    assert not (out / "work").exists()
+
+    assert iemocap.main([*arguments, "--skip-bad"]) == 0
+    left_out = read_results(out / "results.json")["corpus"]["left_out"]
+    assert any(wave.name in line for line in left_out)
+    assert missing.name in (out / "report.html").read_text(encoding="utf-8")
