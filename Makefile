@@ -10,7 +10,7 @@ demo: .venv/ready
 	$(BIN)/python -m recipes.iemocap --data data/demo --out runs/demo --resume
 
 test: .venv/ready
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-slow: .venv/ready
 	$(BIN)/python -m pytest -m slow

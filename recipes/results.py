@@ -167,7 +167,19 @@ def _claims(judged: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str,
                 "required": f">= {bound:g} points of UA",
                 "measured": measured,
                 "holds": measured["mean"] >= bound,
-                "why": "",
+                "why": "" if measured["mean"] >= bound else _shortfall(measured, bound),
             }
         )
     return claims
+
+
+def _shortfall(measured: Mapping[str, Any], bound: float) -> str:
+    """What can be said of a claim that is not reached: how far it is, and whether chance explains it."""
+    runs = len(measured["values"])
+    short = f"Short by {bound - measured['mean']:.1f} points"
+    if runs < 2:
+        return f"{short}; one run says nothing about chance, more are needed (run.seeds)."
+    error = measured["std"] / runs**0.5
+    if bound - measured["mean"] <= 2 * error:
+        return f"{short} with a standard error of {error:.1f} over {runs} runs: within chance, more runs would tell."
+    return f"{short} with a standard error of {error:.1f} over {runs} runs: more than chance explains."

@@ -67,9 +67,7 @@ class _Training(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         parameters = [p for p in self.trained().parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(parameters, lr=self.learning_rate, weight_decay=self.weight_decay)
-        cosine = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: _warm_up_and_cosine(step / self.steps)
-        )
+        cosine = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _warm_up_and_cosine(step / self.steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cosine, "interval": "step"}}
 
     def select(self, score: float, module: nn.Module) -> None:

@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
+
+torch.set_num_threads(1)  # test processes run side by side
 
 
 @pytest.fixture

@@ -1,0 +1,33 @@
+import pytest
+
+from recipes.results import _claims, _shortfall
+
+
+def judged(nmer, other):
+    """Runs of all methods with one UA per run under every condition."""
+
+    def runs(values):
+        return [{"scores": {c: {"ua": v} for c in ("clean", "noisy/mean", "missing/mean")}} for v in values]
+
+    return {"nmer": runs(nmer), "nmer_clean": runs(other), "nmer_zero": runs(other)}
+
+
+def test_claims_are_paired_by_run_and_in_points():
+    claims = _claims(judged([0.80, 0.90, 0.70], [0.70, 0.80, 0.62]))
+    assert [claim["holds"] for claim in claims] == [True] * 4
+    assert claims[0]["measured"]["values"] == pytest.approx([10, 10, 8])
+    assert {claim["why"] for claim in claims} == {""}
+
+
+def test_a_claim_that_is_not_reached_says_why():
+    claims = _claims(judged([0.70, 0.80, 0.62], [0.73, 0.82, 0.66]))
+    assert [claim["holds"] for claim in claims] == [False] * 4
+    assert "Short by 11.0 points" in claims[0]["why"]
+
+
+@pytest.mark.parametrize(
+    ("values", "std", "message"),
+    [([7.0], 0.0, "one run"), ([7.0] * 4, 4.0, "within chance"), ([7.0] * 4, 0.5, "more than chance explains")],
+)
+def test_shortfall(values, std, message):
+    assert message in _shortfall({"values": values, "mean": 7.0, "std": std}, 8.0)
