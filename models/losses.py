@@ -111,7 +111,8 @@ def central_moment_discrepancy(
     """Mean over pairs of modalities of the distance between their first `moments` central moments.
 
     Representations are (B, H); they pass a hyperbolic tangent, so that they lie in the interval of length 2 that
-    the definition asks for. Rows count where `present`; a pair in which either has none counts as 0.
+    the definition asks for. Rows count where `present`; a pair in which either has none is left
+    out; 0 if no pair is left.
     """
     bounded = {name: torch.tanh(values[present[name]]) for name, values in representations.items()}
     filled = [values for values in bounded.values() if len(values)]

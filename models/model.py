@@ -16,6 +16,7 @@ from models.batch import MODALITIES, RawBatch, present
 from models.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from models.encoders import ENCODERS, Encoder
 from models.fusion import FUSIONS, Fusion, FusionOutput
+from models.seeding import seeded
 from models.standardiser import Standardiser
 
 
@@ -77,7 +78,8 @@ class EmotionModel(nn.Module):
         folder = Path(folder)
         config, weights = load_checkpoint(folder)
         try:
-            model = cls._from_config(config)
+            with seeded(0):  # the weights drawn here are replaced: leave the caller's generator alone
+                model = cls._from_config(config)
         except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise CheckpointError(f"{folder / 'config.json'} does not describe a model: {error!r}") from error
         try:
@@ -107,7 +109,7 @@ def _check_parts(encoders: Mapping[str, Encoder], fusion: Fusion, names: Sequenc
                 f"modalities are {', '.join(MODALITIES)}"
             )
     widths = {name: encoder.out_dim for name, encoder in encoders.items()}
-    if widths != fusion.feature_dims:
+    if list(widths.items()) != list(fusion.feature_dims.items()):  # the order too: it is that of concatenation
         raise ValueError(f"encoders give features {widths}, the fusion was built for {fusion.feature_dims}")
     if len(names) != fusion.classes:
         raise ValueError(f"{len(names)} classes were given, the fusion was built for {fusion.classes}")

@@ -5,6 +5,7 @@ Public: `Clock`, `Time`.
 
 from __future__ import annotations
 
+import operator
 import re
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ class Clock:
     """A moment of training.
 
     Raises:
+        TypeError: a number is not an integer.
         ValueError: a number is negative, or a length is not positive.
     """
 
@@ -30,12 +32,16 @@ class Clock:
     """Optimiser steps in the whole training; only times in per cent need it."""
 
     def __post_init__(self) -> None:
-        if self.step < 0:
-            raise ValueError(f"step must be ≥ 0, not {self.step}")
-        for name in ("steps_per_epoch", "total_steps"):
+        for name, least in (("step", 0), ("steps_per_epoch", 1), ("total_steps", 1)):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be ≥ 1, not {value}")
+            if value is None and name != "step":
+                continue
+            try:
+                object.__setattr__(self, name, operator.index(value))
+            except TypeError:
+                raise TypeError(f"{name} must be an integer, not {value!r}") from None
+            if value < least:
+                raise ValueError(f"{name} must be ≥ {least}, not {value}")
 
     def steps(self, time: Time) -> float:
         """`time` in steps of this clock.

@@ -17,6 +17,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from . import condition, registry, schedule
 from .registry import nearest
 
@@ -43,7 +45,7 @@ def to_config(scheduler: NoiseScheduler) -> dict[str, Any]:
         "level": _to_config(scheduler.level),
         "condition": _to_config(scheduler.condition),
     }
-    return config | {name: getattr(scheduler, name) for name in _PLAIN if getattr(scheduler, name) is not None}
+    return config | {name: int(getattr(scheduler, name)) for name in _PLAIN if getattr(scheduler, name) is not None}
 
 
 def from_config(scheduler_class: type[NoiseScheduler], config: Mapping[str, Any]) -> NoiseScheduler:
@@ -56,7 +58,7 @@ def from_config(scheduler_class: type[NoiseScheduler], config: Mapping[str, Any]
     for name in config:
         if name not in valid:
             raise KeyError(f"a scheduler has no key {name!r}; {nearest(name, valid)}")
-    if "noises" not in config:
+    if not isinstance(config.get("noises"), Mapping):
         raise KeyError("a scheduler needs the key 'noises': a table from modality to a list of noises")
     arguments: dict[str, Any] = {name: config[name] for name in _PLAIN if name in config}
     arguments["noises"] = {
@@ -73,8 +75,10 @@ def from_config(scheduler_class: type[NoiseScheduler], config: Mapping[str, Any]
 def _to_config(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_to_config(item) for item in value]
-    if isinstance(value, int | float | str):
+    if isinstance(value, str | bool):
         return value
+    if isinstance(value, int | float | np.number):
+        return float(value)  # 1 and 1.0 are one configuration
     if type(value) not in _KINDS:
         raise TypeError(f"{value!r} cannot be written to a configuration; it knows {', '.join(_KINDS.values())}")
     fields = {field.name: _to_config(getattr(value, field.name)) for field in dataclasses.fields(value)}

@@ -20,7 +20,13 @@ def loglerp(ends: Range, position: float) -> float:
     return float(ends[0] * (ends[1] / ends[0]) ** position)
 
 
-def check_range(name: str, ends: Range, low: float, high: float = math.inf) -> None:
-    """Raise `ValueError` unless `ends` is a pair of numbers in [low, high]."""
-    if len(ends) != 2 or not all(low <= end <= high for end in ends):
+def check_range(name: str, ends: Range, low: float, high: float = math.inf, *, falling: bool = False) -> None:
+    """Raise `ValueError` unless `ends` is a pair (mild, extreme) of numbers in [low, high].
+
+    The extreme end is the greater one, or the lesser one where `falling`; equal ends fix the quantity.
+    """
+    pair = isinstance(ends, tuple) and len(ends) == 2 and all(isinstance(end, int | float) for end in ends)
+    if not pair or not all(low <= end <= high for end in ends):
         raise ValueError(f"{name} must be a pair (mild, extreme) of numbers in [{low:g}, {high:g}], not {ends!r}")
+    if ends[0] < ends[1] if falling else ends[0] > ends[1]:
+        raise ValueError(f"{name} runs from mild to extreme: write ({ends[1]:g}, {ends[0]:g}), not {ends!r}")

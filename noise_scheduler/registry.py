@@ -13,6 +13,8 @@ import dataclasses
 import difflib
 import fnmatch
 import importlib
+import os
+import threading
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Any, TypeVar
@@ -64,7 +66,9 @@ class _Entry:
 
 _entries: dict[str, _Entry] = {}
 _names: dict[type, str] = {}
+_RESERVED_FIELDS = ("noise", "weight")
 _plugins_loaded = False
+_loading = threading.RLock()
 
 
 def register(name: str, *, version: int = 1) -> Callable[[NoiseClass], NoiseClass]:
@@ -84,6 +88,11 @@ def register(name: str, *, version: int = 1) -> Callable[[NoiseClass], NoiseClas
         kind, _, rest = name.partition("/")
         if kind not in KINDS or not rest:
             raise ValueError(f"noise name {name!r} must be '<kind>/<noise>' with kind one of {', '.join(KINDS)}")
+        if not noise_class.__module__.startswith(f"{__package__}."):
+            _import_family(kind)  # so that a built-in of this name is noticed now
+        for field in getattr(noise_class, "__dataclass_fields__", {}):
+            if field in _RESERVED_FIELDS:
+                raise TypeError(f"{noise_class.__name__}.{field} needs another name: configurations use {field!r}")
         taken = _entries.get(name)
         if taken is not None and _origin(taken.noise_class) != _origin(noise_class):
             raise ValueError(f"noise name {name!r} is already taken by {'.'.join(_origin(taken.noise_class))}")
@@ -104,7 +113,7 @@ def register(name: str, *, version: int = 1) -> Callable[[NoiseClass], NoiseClas
 
 
 def build(name: str, /, **fields: Any) -> Any:
-    """Make the noise called `name`; `fields` replace its defaults (lists become tuples).
+    """Make the noise called `name`; `fields` replace its defaults (lists and arrays become tuples, paths strings).
 
     Raises:
         KeyError: no such noise; the message lists the nearest names.
@@ -205,12 +214,20 @@ def _import_family(kind: str) -> None:
 
 def _load_plugins() -> None:
     global _plugins_loaded
-    if not _plugins_loaded:
+    with _loading:
+        if _plugins_loaded:
+            return
         import importlib.metadata
 
-        _plugins_loaded = True
         for entry_point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
-            entry_point.load()
+            try:
+                entry_point.load()
+            except Exception as error:
+                raise ImportError(
+                    f"the noise plug-in {entry_point.name!r} ({entry_point.value}) cannot be loaded: {error}; "
+                    "repair or uninstall it"
+                ) from error
+        _plugins_loaded = True
 
 
 def _origin(noise_class: type) -> tuple[str, str]:
@@ -218,6 +235,10 @@ def _origin(noise_class: type) -> tuple[str, str]:
 
 
 def _frozen(value: Any) -> Any:
+    if hasattr(value, "tolist"):  # numpy scalars and arrays
+        value = value.tolist()
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
     return tuple(_frozen(item) for item in value) if isinstance(value, list | tuple) else value
 
 

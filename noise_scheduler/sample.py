@@ -62,8 +62,8 @@ def _check_pixels(kind: str, x: np.ndarray, context: Mapping[str, Any], where: s
             f"{where}{kind} must have shape {layouts} with C = 3 (RGB) or 1 (grey), not {x.shape}; "
             "add a last axis to a grey picture, move channels last"
         )
-    if x.ndim == 4:
-        _check_rate("fps", context.get("fps", 25.0), where, "frames per second of the clip")
+    if "fps" in context:
+        _check_rate("fps", context["fps"], where, "frames per second of the clip")
 
 
 def _check_audio(x: np.ndarray, context: Mapping[str, Any], where: str) -> None:

@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from .clock import Clock, Time, parse_time
 
 
@@ -58,7 +60,10 @@ class Linear:
     until: Time = "100%"
 
     def __post_init__(self) -> None:
-        parse_time(self.since), parse_time(self.until)
+        since, until = parse_time(self.since), parse_time(self.until)
+        if since[1] == until[1] and since[0] > until[0]:
+            raise ValueError(f"a line runs from since to until, not from {self.since!r} to {self.until!r}")
+        _check_schedules(self, "start", "end")
 
     def at(self, clock: Clock) -> float:
         since, until = clock.steps(self.since), clock.steps(self.until)
@@ -80,6 +85,9 @@ class Uniform:
 
     low: Number
     high: Number
+
+    def __post_init__(self) -> None:
+        _check_schedules(self, "low", "high")
 
     def draw(self, clock: Clock, u: float) -> float:
         return _between(value_at(self.low, clock), value_at(self.high, clock), u)
@@ -110,7 +118,7 @@ def uniform(low: Number, high: Number) -> Uniform:
 
 def value_at(value: Number, clock: Clock) -> float:
     """The value of a number or schedule at a clock."""
-    return value if isinstance(value, int | float) else value.at(clock)
+    return value.at(clock) if hasattr(value, "at") else float(value)
 
 
 def draw(level: Level, clock: Clock, u: float) -> float:
@@ -124,11 +132,21 @@ def bounds(value: Level) -> tuple[float, float]:
     Raises:
         TypeError: it is none of these.
     """
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value, value
+    if isinstance(value, int | float | np.number) and not isinstance(value, bool):
+        return float(value), float(value)
     if isinstance(value, bool) or not hasattr(value, "bounds"):
         raise TypeError(f"expected a number, a schedule or a distribution, not {value!r}")
     return value.bounds()
+
+
+def _check_schedules(owner: object, *names: str) -> None:
+    """Raise unless these fields are numbers, stored as floats from here on, or schedules."""
+    for name in names:
+        value = getattr(owner, name)
+        if hasattr(value, "draw"):
+            raise TypeError(f"{name} must be a number or a schedule, not the distribution {value!r}")
+        if not hasattr(value, "at"):
+            object.__setattr__(owner, name, float(bounds(value)[0]))
 
 
 def _between(start: float, end: float, share: float) -> float:

@@ -70,7 +70,11 @@ class NoiseScheduler:
         if not isinstance(self.noises, Mapping) or not self.noises:
             raise TypeError("noises must be a mapping such as {'audio': ['audio/white_noise']}")
         key_of(self.seed, 0)
-        noises = {modality: _weighted(modality, value) for modality, value in self.noises.items()}
+        Clock(0, self.steps_per_epoch, self.total_steps)
+        if not hasattr(self.condition, "subsets"):
+            raise TypeError(f"condition must be such as any_subset(), not {self.condition!r}")
+        # In alphabetical order, so that mappings that compare equal, or come from sorted JSON, plan alike.
+        noises = {modality: _weighted(modality, self.noises[modality]) for modality in sorted(self.noises)}
         low, high = bounds(self.level)
         if not 0 <= low <= high <= 1:
             raise ValueError(f"level must stay in [0, 1], but can reach [{low:g}, {high:g}]")
@@ -99,8 +103,13 @@ class NoiseScheduler:
 
         Returns:
             A record with no achieved quantities yet.
+
+        Raises:
+            TypeError: the id is neither a string nor an integer, or the step is no integer.
+            ValueError: a time needs a length that the clock does not know, or all weights of a modality are zero
+                at this clock.
         """
-        clock = self.clock(clock) if isinstance(clock, int) else clock
+        clock = clock if isinstance(clock, Clock) else self.clock(clock)
         key = key_of(self.seed, id)
         with stream(key, clock.step, "plan/condition") as rng:
             raw = rng.bit_generator.random_raw()
@@ -113,9 +122,9 @@ class NoiseScheduler:
                 which, how_much = rng.bit_generator.random_raw(2).tolist()
             level = draw(self.level, clock, unit(how_much))
             if level > 0:
-                name, version, fields = identities[_choose(weighted, clock, unit(which))]
-                hits.append(Hit(modality, name, version, level, fields))
-        return Record(id, clock.step, key, self._digest, tuple(hits))
+                name, version, fields = identities[_choose(modality, weighted, clock, unit(which))]
+                hits.append(Hit(modality, name, version, level, dict(fields)))
+        return Record(id if isinstance(id, str) else int(id), clock.step, key, self._digest, tuple(hits))
 
     def apply(self, sample: Mapping[str, Any], record: Record) -> tuple[dict[str, Any], Record]:
         """Execute a record on a sample; `sample` itself is left as it is.
@@ -125,6 +134,7 @@ class NoiseScheduler:
 
         Raises:
             KeyError: the sample lacks a modality that the record hits.
+            ValueError: a noise has changed its output since the record was made.
             SampleError: a modality is not a well-formed sample of the noise's kind.
         """
         return _apply(sample, record)
@@ -153,9 +163,19 @@ def replay(sample: Mapping[str, Any], record: Record) -> dict[str, Any]:
     """Do to `sample` what `record` says: the same bytes as the first time, wherever this package runs.
 
     Raises:
-        ValueError: a noise has changed its output since the record was made.
+        ValueError: a noise has changed its output since the record was made, or a file that it drew from is not
+            the one that was drawn then.
+        KeyError, SampleError: as `NoiseScheduler.apply`.
     """
-    return _apply(sample, record)[0]
+    noisy, done = _apply(sample, record)
+    for before, now in zip(record.hits, done.hits, strict=True):
+        for name, value in before.achieved.items():
+            if isinstance(value, str) and now.achieved.get(name) != value:
+                raise ValueError(
+                    f"{before.noise}: the record says {name} {value!r}, replay gives {now.achieved.get(name)!r}; "
+                    "restore the files as they were when the record was made"
+                )
+    return noisy
 
 
 def _apply(sample: Mapping[str, Any], record: Record) -> tuple[dict[str, Any], Record]:
@@ -199,20 +219,26 @@ def _weighted(modality: str, value: Any) -> Weighted:
         pairs = [(value, 1.0)]
     weighted = tuple((registry.build(n) if isinstance(n, str) else n, weight) for n, weight in pairs)
     for noise, weight in weighted:
-        low, _ = bounds(weight)
-        if low < 0:
-            raise ValueError(f"{modality}: the weight of {registry.name_of(noise)} must not be negative ({weight!r})")
+        low, high = bounds(weight)
+        if hasattr(weight, "draw") or not 0 <= low <= high < float("inf"):
+            raise ValueError(
+                f"{modality}: the weight of {registry.name_of(noise)} must be a finite number ≥ 0 or a schedule of "
+                f"such, not {weight!r}"
+            )
     if not weighted or all(bounds(weight)[1] <= 0 for _, weight in weighted):
         raise ValueError(f"{modality}: no noise has a positive weight")
     return weighted
 
 
-def _choose(weighted: Weighted, clock: Clock, u: float) -> int:
+def _choose(modality: str, weighted: Weighted, clock: Clock, u: float) -> int:
     """The index of a noise, by weight."""
-    if len(weighted) == 1:
-        return 0
     weights = [value_at(weight, clock) for _, weight in weighted]
-    target = u * sum(weights)
+    total = 0.0
+    for weight in weights:  # not sum(): its rounding differs between Python versions
+        total += weight
+    if total <= 0:
+        raise ValueError(f"{modality}: all weights are zero at step {clock.step}; keep one of them positive")
+    target = u * total
     for index, weight in enumerate(weights):
         target -= weight
         if target < 0:

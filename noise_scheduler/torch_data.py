@@ -25,7 +25,13 @@ _INDEX = (1 << _SHIFT) - 1
 
 
 def encode(index: int, step: int) -> int:
-    """One integer that holds a sample's index and the step at which it is planned to be used."""
+    """One integer that holds a sample's index and the step at which it is planned to be used.
+
+    Raises:
+        ValueError: the index is not in [0, 2**32), or the step not in [0, 2**31 - 1).
+    """
+    if not (0 <= index <= _INDEX and 0 <= step < (1 << 31) - 1):
+        raise ValueError(f"index {index} or step {step} does not fit into one 64-bit integer")
     return step + 1 << _SHIFT | index
 
 
@@ -52,7 +58,9 @@ class MapDataset(Protocol):
 class StepSampler(_torch_data.Sampler):  # type: ignore[misc,name-defined]
     """Shuffled indices that carry the optimiser step at which they are planned to be used.
 
-    The order is a pure function of (seed, epoch). The last, incomplete batch of an epoch is left out.
+    The order is a pure function of (seed, epoch). The last, incomplete batch of an epoch is left out. Call
+    `set_epoch` before each epoch (Lightning does), else the epoch repeats itself, steps included. `len` is that of a
+    full epoch, also after a resume in the middle of one.
 
     Args:
         length: samples in the data set, < 2**32.
@@ -80,7 +88,9 @@ class StepSampler(_torch_data.Sampler):  # type: ignore[misc,name-defined]
             self.epoch, self.first_batch = epoch, 0
 
     def set_step(self, step: int) -> None:
-        """Resume: the next sample drawn is the first one of optimiser step `step`."""
+        """Resume: the next sample drawn is the first one of optimiser step `step`, ≥ 0."""
+        if step < 0:
+            raise ValueError(f"step must be ≥ 0, not {step}")
         self.epoch, self.first_batch = divmod(step, self.steps_per_epoch)
 
     def __iter__(self) -> Iterator[int]:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from recipes import settings as settings_files
 from recipes.corpora import CorpusError
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = settings_files.load(IemocapSettings, options.config, overrides)
         run(settings, options, console)
     except (CorpusError, CacheError, SettingsError, RunError) as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] {error}", markup=True, highlight=False, soft_wrap=True)
+        Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 2
     return 0
 

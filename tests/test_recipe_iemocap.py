@@ -137,7 +137,7 @@ def test_wrong_settings(first_run, corpus, tmp_path, capsys, override, message):
 def test_bad_input_stops_before_training_and_can_be_skipped(first_run, corpus, tmp_path, capsys):
     broken = tmp_path / "broken"
     shutil.copytree(corpus, broken)
-    wave = sorted(broken.glob("Session2/sentences/wav/*/*.wav"))[0]
+    wave = sorted(broken.glob("Session2/sentences/wav/*/[!.]*.wav"))[0]
     wave.write_bytes(wave.read_bytes()[:-1000])
     missing = sorted(broken.glob("Session3/dialog/transcriptions/[!.]*.txt"))[0]
     missing.unlink()

@@ -48,6 +48,19 @@ def test_duplicate_name_raises(clean_registry):
         ns.register("audio/white_noise")(make(__qualname__="Other"))
 
 
+def test_fields_that_configurations_use_are_refused(clean_registry):
+    reserved = make(__annotations__={"weight": float}, weight=1.0)
+    with pytest.raises(TypeError, match="needs another name"):
+        ns.register("text/a")(reserved)
+
+
+def test_ranges_run_from_mild_to_extreme():
+    with pytest.raises(ValueError, match="write \\(40, 0\\)"):
+        ns.build("audio/white_noise", snr_db_range=(0, 40))
+    with pytest.raises(ValueError, match="must be a pair"):
+        ns.build("audio/white_noise", snr_db_range=5)
+
+
 def test_name_must_have_a_known_kind(clean_registry):
     for name in ("white", "smell/rotten", "audio/"):
         with pytest.raises(ValueError, match="<kind>/<noise>"):

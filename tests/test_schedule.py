@@ -56,6 +56,7 @@ def test_uniform_follows_its_schedules():
 
 @given(clocks, unit_floats, unit_floats, unit_floats, st.integers(0, 200), st.integers(0, 200))
 def test_values_stay_within_bounds(clock, a, b, u, since, until):
+    since, until = sorted((since, until))
     line = ns.linear(a, ns.linear(b, a), since=f"{since}%", until=f"{until}%")
     low, high = bounds(line)
     assert low <= line.at(clock) <= high

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import soundfile
 
 import noise_scheduler as ns
 from noise_scheduler import registry
@@ -145,6 +146,53 @@ def test_digest_follows_the_configuration():
     assert scheduler().plan("a", 0).config == scheduler().digest
 
 
+def test_the_order_of_modalities_makes_no_difference():
+    """A writer that sorts keys must not change the noise."""
+    turned = ns.NoiseScheduler(dict(reversed(NOISES.items())), level=0.5, seed=7)
+    original = ns.NoiseScheduler(NOISES, level=0.5, seed=7)
+    again = ns.NoiseScheduler.from_dict(json.loads(json.dumps(original.to_dict(), sort_keys=True)))
+    assert turned == original == again
+    assert turned.digest == original.digest == again.digest
+    for i in range(50):
+        assert turned.plan(i, 3) == original.plan(i, 3) == again.plan(i, 3)
+
+
+def test_numbers_of_numpy_and_whole_numbers_are_numbers():
+    one = ns.NoiseScheduler({"text": {"text/word_loss": 1}}, level=1, seed=np.int64(3), total_steps=np.int64(9))
+    other = ns.NoiseScheduler({"text": {"text/word_loss": 1.0}}, level=np.float32(1), seed=3, total_steps=9)
+    assert one.digest == other.digest
+    assert one.plan(np.int64(4), np.int64(2)) == other.plan(4, 2)
+    assert ns.Record.from_json(one.plan(np.int64(4), 2).to_json()) == one.plan(4, 2)
+    with pytest.raises(TypeError, match="step must be an integer"):
+        one.plan("a", 2.5)
+
+
+def test_a_plan_cannot_change_the_scheduler():
+    noise = ns.build("audio/white_noise", snr_db_range=(20, 0))
+    fixed = ns.NoiseScheduler({"audio": noise}, condition=ns.fixed("audio"))
+    fixed.plan("a").hits[0].fields["snr_db_range"] = (0, 0)
+    assert fixed.plan("b").hits[0].fields == {"snr_db_range": (20, 0)}
+
+
+def test_weights_that_are_all_zero_at_a_step_are_named():
+    rising = ns.NoiseScheduler({"text": {"text/word_loss": ns.linear(0, 1, until=10)}}, condition=ns.fixed("text"))
+    assert rising.plan("a", 5).hits
+    with pytest.raises(ValueError, match="text: all weights are zero at step 0"):
+        rising.plan("a", 0)
+
+
+def test_replay_notices_a_changed_folder(tmp_path, utterance):
+    for name in ("b", "c"):
+        soundfile.write(tmp_path / f"{name}.wav", 0.1 * np.random.default_rng(0).standard_normal(16000), 16000)
+    noise = ns.build("audio/background", folder=tmp_path)
+    _, record = ns.NoiseScheduler({"audio": noise}, condition=ns.fixed("audio"))(utterance, id="a")
+    hit = record.hits[0]
+    assert ns.replay(utterance, record)["audio"].shape == utterance["audio"].shape
+    other = dataclasses.replace(hit, achieved={**hit.achieved, "recording": "z.wav"})
+    with pytest.raises(ValueError, match="restore the files"):
+        ns.replay(utterance, dataclasses.replace(record, hits=(other,)))
+
+
 def changed(**changes):
     return scheduler().to_dict() | changes
 
@@ -173,11 +221,14 @@ def test_unknown_keys_name_the_nearest(config, message):
         ({}, {}, "must be a mapping"),
         ({"text": []}, {}, "no noise has a positive weight"),
         ({"text": {"text/missing": 0}}, {}, "no noise has a positive weight"),
-        ({"text": {"text/missing": -1}}, {}, "must not be negative"),
+        ({"text": {"text/missing": -1}}, {}, "finite number ≥ 0"),
         ({"text": "text/missing"}, {"level": 1.5}, "level must stay"),
         ({"text": "text/missing"}, {"level": ns.uniform(0, ns.linear(0, 2))}, "level must stay"),
         ({"text": "text/missing"}, {"level": "high"}, "expected a number"),
         ({"text": "text/missing"}, {"seed": -1}, "seed"),
+        ({"text": "text/missing"}, {"condition": "any_subset"}, "condition must be"),
+        ({"text": "text/missing"}, {"total_steps": 0}, "total_steps"),
+        ({"text": {"text/missing": ns.uniform(0, 1)}}, {}, "schedule of such"),
     ],
 )
 def test_bad_scheduler(noises, arguments, message):

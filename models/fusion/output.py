@@ -70,7 +70,7 @@ class Fusion(nn.Module, ABC):
         *,
         generator: torch.Generator | None = None,
     ) -> FusionOutput:
-        """Fuse (B, D_m) features; `generator` draws whatever training samples and is unused in evaluation."""
+        """Fuse (B, D_m) features; `generator` draws the latent in training (dropout uses torch's own)."""
 
 
 def check_features(

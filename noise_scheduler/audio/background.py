@@ -55,7 +55,7 @@ class WhiteNoise:
     """SNR in dB at level 0 and at level 1; in [-100, 100]."""
 
     def __post_init__(self) -> None:
-        check_range("snr_db_range", self.snr_db_range, -100.0, 100.0)
+        check_range("snr_db_range", self.snr_db_range, -100.0, 100.0, falling=True)
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float
@@ -82,7 +82,7 @@ class Background:
     """SNR in dB at level 0 and at level 1; in [-100, 100]."""
 
     def __post_init__(self) -> None:
-        check_range("snr_db_range", self.snr_db_range, -100.0, 100.0)
+        check_range("snr_db_range", self.snr_db_range, -100.0, 100.0, falling=True)
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float

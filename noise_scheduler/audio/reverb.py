@@ -62,7 +62,7 @@ class Reverb:
 
     def __post_init__(self) -> None:
         check_range("rt60_s", self.rt60_s, _SHORTEST_RT60_S, _LONGEST_RT60_S)
-        check_range("drr_db", self.drr_db, -60.0, 60.0)
+        check_range("drr_db", self.drr_db, -60.0, 60.0, falling=True)
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float

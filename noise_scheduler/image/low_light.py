@@ -47,7 +47,7 @@ class LowLight:
     """Standard deviation of the read noise, electrons, at least 1."""
 
     def __post_init__(self) -> None:
-        check_range("exposure_ev_range", self.exposure_ev_range, -20.0, 0.0)
+        check_range("exposure_ev_range", self.exposure_ev_range, -20.0, 0.0, falling=True)
         if not 10 <= self.full_well_e < math.inf:
             raise ValueError(f"full_well_e must be at least 10 electrons and finite, not {self.full_well_e!r}")
         if not 1 <= self.read_noise_e < math.inf:

@@ -159,7 +159,8 @@ def _coverage_lines(
     for index, (centre_x, centre_y, turn) in enumerate(path):
         x = np.broadcast_to(np.arange(width, dtype=np.float32) - np.float32(centre_x), (height, width))
         y = np.broadcast_to((np.arange(height, dtype=np.float32) - np.float32(centre_y))[:, None], (height, width))
-        distance, angle = cv2.cartToPolar(x, y)
+        # OpenCV misreads the zero strides of a broadcast array of one column.
+        distance, angle = cv2.cartToPolar(np.ascontiguousarray(x), np.ascontiguousarray(y))
         cell = (angle * np.float32(_ANGLES / (2 * math.pi)) + np.float32(-turn / (2 * math.pi) % 1 * _ANGLES)).astype(
             np.int32
         ) & (_ANGLES - 1)

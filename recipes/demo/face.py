@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recipes.demo.script import Speaker, stream
+from recipes.demo.strokes import BEZIER_T, curve, disc, ellipse, fill, fill_grey, line
 
 Image = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float64]
@@ -29,8 +30,6 @@ CENTRE = np.array([128.0, 158.0])
 HEAD_AT = (90.0, 114.0)
 ROOM = (12, 22, 168, 212)
 """Part of the half frame that the head never leaves: left, top, right, bottom."""
-SHIFT = 4
-BEZIER_T = np.linspace(0, 1, 17)[:, None]
 ARC = np.sin(np.pi * BEZIER_T) * [0, 1]
 LID_T = np.linspace(-1, 1, 13)
 LID_ARCH = 1 - np.abs(LID_T) ** 2.2
@@ -120,10 +119,10 @@ class Actor:
         light = 1.04 - 0.22 * y - 0.18 * (x - 0.4) ** 2
         image = np.asarray(np.clip(self.wall * light[..., None], 0, 255), np.uint8)
         shoulders = np.array([[2, 240], [8, 208], [36, 188], [68, 179], [112, 179], [144, 188], [172, 208], [178, 240]])
-        _fill(image, shoulders.astype(float), self.shirt)
-        _fill(image, np.array([[68, 180.0], [90, 207], [112, 180]]), 0.86 * self.skin)
-        _fill(image, np.array([[71, 140.0], [109, 140], [111, 182], [90, 196], [69, 182]]), 0.84 * self.skin)
-        _line(image, np.array([[68, 179.0], [90, 207], [112, 179]]), 0.72 * self.shirt, 2)
+        fill(image, shoulders.astype(float), self.shirt)
+        fill(image, np.array([[68, 180.0], [90, 207], [112, 180]]), 0.86 * self.skin)
+        fill(image, np.array([[71, 140.0], [109, 140], [111, 182], [90, 196], [69, 182]]), 0.84 * self.skin)
+        line(image, np.array([[68, 179.0], [90, 207], [112, 179]]), 0.72 * self.shirt, 2)
         return image
 
     def _draw_head(self) -> tuple[Image, Image]:
@@ -133,16 +132,16 @@ class Actor:
         outline = self._outline()
         if self.long_hair:
             back = self._long_hair()
-            _fill(skin, back, 0.82 * self.hair)
-            _fill_grey(alpha, back)
+            fill(skin, back, 0.82 * self.hair)
+            fill_grey(alpha, back)
         for side in (-1, 1):
-            ear = _ellipse(_at(side * (self.width - 1), 4), 11, 20)
-            _fill(skin, ear, 0.9 * self.skin)
-            _fill_grey(alpha, ear)
-        _fill(skin, outline, self.skin)
-        _fill_grey(alpha, outline)
+            ear = ellipse(_at(side * (self.width - 1), 4), 11, 20)
+            fill(skin, ear, 0.9 * self.skin)
+            fill_grey(alpha, ear)
+        fill(skin, outline, self.skin)
+        fill_grey(alpha, outline)
         face = np.zeros((h, w), np.uint8)
-        _fill_grey(face, outline)
+        fill_grey(face, outline)
         shaded = self._shade(skin)
         skin = np.where(face[..., None] > 0, shaded, skin)
         self._draw_nose(skin)
@@ -160,10 +159,10 @@ class Actor:
     def _long_hair(self) -> Points:
         """Hair behind the face down to the chin, open over the neck."""
         side = self.width + 16
-        lock = _curve(np.array([side, 60.0]), np.array([side + 4, 132.0]), np.array([44.0, 122.0]))
+        lock = curve(np.array([side, 60.0]), np.array([side + 4, 132.0]), np.array([44.0, 122.0]))
         right = np.vstack([lock, [[34.0, 70.0]]])
         left = right[::-1] * [-1, 1]
-        return np.vstack([_ellipse(CENTRE, side, self.height + 12, 180, 360), CENTRE + right, CENTRE + left])
+        return np.vstack([ellipse(CENTRE, side, self.height + 12, 180, 360), CENTRE + right, CENTRE + left])
 
     def _shade(self, image: Image) -> Image:
         """Light from the upper left, flushed cheeks, a beard's shadow."""
@@ -182,29 +181,29 @@ class Actor:
         return np.asarray(np.clip(out, 0, 255), np.uint8)
 
     def _draw_nose(self, image: Image) -> None:
-        bridge = _curve(_at(8, -14), _at(14, 16), _at(13, 24))
-        _line(image, bridge, 0.86 * self.skin, 3)
-        tip = _curve(_at(-13, 25), _at(0, 36), _at(13, 25))
-        _line(image, tip, 0.72 * self.skin, 3)
-        _line(image, CENTRE + np.array([[-2, 2], [-3, 18]]), np.minimum(1.08 * self.skin, 255), 4)
+        bridge = curve(_at(8, -14), _at(14, 16), _at(13, 24))
+        line(image, bridge, 0.86 * self.skin, 3)
+        tip = curve(_at(-13, 25), _at(0, 36), _at(13, 25))
+        line(image, tip, 0.72 * self.skin, 3)
+        line(image, CENTRE + np.array([[-2, 2], [-3, 18]]), np.minimum(1.08 * self.skin, 255), 4)
 
     def _draw_fringe(self, image: Image, alpha: Image) -> None:
         """Hair over the forehead, parted to one side."""
         p = self.parting
         drop = -26.0 if self.female else -50.0
         rise = float(np.rad2deg(np.arcsin((-drop - 4) / (self.height + 9))))
-        top = _ellipse(_at(0, -4), self.width + 6, self.height + 9, 180 + rise, 360 - rise)
-        line = np.vstack(
+        top = ellipse(_at(0, -4), self.width + 6, self.height + 9, 180 + rise, 360 - rise)
+        hairline = np.vstack(
             [
-                _curve(_at(self.width + 1, drop), _at(self.width - 12, -64), _at(p, -80)),
-                _curve(_at(p, -80), _at(-self.width + 12, -66), _at(-self.width - 1, drop)),
+                curve(_at(self.width + 1, drop), _at(self.width - 12, -64), _at(p, -80)),
+                curve(_at(p, -80), _at(-self.width + 12, -66), _at(-self.width - 1, drop)),
             ]
         )
-        fringe = np.vstack([top, line])
-        _fill(image, fringe, self.hair)
-        _fill_grey(alpha, fringe)
-        gleam = _ellipse(_at(-6, 0), self.width - 12, self.height - 6, 215, 285)
-        _line(image, gleam, np.minimum(1.22 * self.hair + 12, 255), 5)
+        fringe = np.vstack([top, hairline])
+        fill(image, fringe, self.hair)
+        fill_grey(alpha, fringe)
+        gleam = ellipse(_at(-6, 0), self.width - 12, self.height - 6, 215, 285)
+        line(image, gleam, np.minimum(1.22 * self.hair + 12, 255), 5)
 
 
 def _drawn(seed: int, count: int) -> set[int]:
@@ -296,17 +295,17 @@ def _draw_eye(image: Image, actor: Actor, pose: Pose, side: int) -> None:
     ball = np.empty_like(roi)
     ball[:] = (246, 244, 240)
     at = centre - np.array([x0, y0]) + np.array([4.5 * pose.gaze[0], 4.5 * pose.gaze[1] - 1])
-    _disc(ball, at, 8.2 * size, actor.iris)
-    _disc(ball, at, 4.0 * size, (16, 14, 16))
-    _disc(ball, at - np.array([2.6, 2.8]), 1.9, (255, 255, 255))
+    disc(ball, at, 8.2 * size, actor.iris)
+    disc(ball, at, 4.0 * size, (16, 14, 16))
+    disc(ball, at - np.array([2.6, 2.8]), 1.9, (255, 255, 255))
     mask = np.zeros(roi.shape[:2], np.uint8)
-    _fill_grey(mask, np.vstack([upper, lower]) - [x0, y0])
+    fill_grey(mask, np.vstack([upper, lower]) - [x0, y0])
     mask3 = cv2.merge([mask, mask, mask])
     inside = cv2.multiply(ball, mask3, scale=1 / 255)
     roi[:] = cv2.add(inside, cv2.multiply(roi, cv2.bitwise_not(mask3), scale=1 / 255))
-    _line(image, upper, (48, 34, 32), 4 if actor.female else 3)
-    _line(image, lower, 0.72 * actor.skin, 1)
-    _line(image, upper - np.array([0, 5]), 0.8 * actor.skin, 1)
+    line(image, upper, (48, 34, 32), 4 if actor.female else 3)
+    line(image, lower, 0.72 * actor.skin, 1)
+    line(image, upper - np.array([0, 5]), 0.8 * actor.skin, 1)
 
 
 def _draw_brow(image: Image, actor: Actor, pose: Pose, side: int) -> None:
@@ -314,10 +313,10 @@ def _draw_brow(image: Image, actor: Actor, pose: Pose, side: int) -> None:
     inner = _at(side * (actor.eye_gap - 18), max(inner_y, -64))
     outer = _at(side * (actor.eye_gap + 20), outer_y)
     middle = _at(side * (actor.eye_gap + 3), 0.5 * (inner_y + outer_y) - 8)
-    spine = _curve(inner, middle, outer)
+    spine = curve(inner, middle, outer)
     weight = actor.brow_weight * (1 - 0.65 * BEZIER_T) / 2
     shape = np.vstack([spine - [0, 1] * weight, (spine + [0, 1] * weight)[::-1]])
-    _fill(image, shape, actor.brow_colour)
+    fill(image, shape, actor.brow_colour)
 
 
 def _draw_frown(image: Image, actor: Actor, pose: Pose) -> None:
@@ -326,12 +325,12 @@ def _draw_frown(image: Image, actor: Actor, pose: Pose) -> None:
     if depth > 0.25:
         for side in (-1, 1):
             furrow = CENTRE + np.array([[side * 5, -40], [side * 6, -26]])
-            _line(image, furrow, (1 - 0.22 * depth) * actor.skin, 2)
+            line(image, furrow, (1 - 0.22 * depth) * actor.skin, 2)
     depth = float(np.clip(pose.smile, 0, 1.2))
     if depth > 0.25:
         for side in (-1, 1):
-            fold = _curve(_at(side * 22, 26), _at(side * 40, 38), _at(side * 41, 56))
-            _line(image, fold, (1 - 0.2 * depth) * actor.skin, 2)
+            fold = curve(_at(side * 22, 26), _at(side * 40, 38), _at(side * 41, 56))
+            line(image, fold, (1 - 0.2 * depth) * actor.skin, 2)
 
 
 def _draw_mouth(image: Image, actor: Actor, pose: Pose) -> None:
@@ -342,66 +341,34 @@ def _draw_mouth(image: Image, actor: Actor, pose: Pose) -> None:
     centre = _at(0, 58)
     left, right = centre + np.array([-half, -lift]), centre + np.array([half, -lift])
     # The control point of a quadratic curve lies twice as far out as the curve reaches.
-    upper = _curve(left, centre + np.array([0, 1.1 * lift - 6 * opening]), right)
-    lower = _curve(left, centre + np.array([0, 1.1 * lift + 1.5 + 44 * opening]), right)
+    upper = curve(left, centre + np.array([0, 1.1 * lift - 6 * opening]), right)
+    lower = curve(left, centre + np.array([0, 1.1 * lift + 1.5 + 44 * opening]), right)
     bow = upper - ARC * lip
     bottom = lower + ARC * lip * 1.4
-    _fill(image, np.vstack([bow, bottom[::-1]]), actor.lip_colour)
+    fill(image, np.vstack([bow, bottom[::-1]]), actor.lip_colour)
     if opening > 0.04:
         inside = np.vstack([upper, lower[::-1]])
-        _fill(image, inside, (70, 24, 28))
+        fill(image, inside, (70, 24, 28))
         teeth = np.minimum(upper + ARC * (2 + 7 * min(opening, 0.6)), np.maximum(lower, upper))
-        _fill(image, np.vstack([upper, teeth[::-1]]), (240, 236, 228))
+        fill(image, np.vstack([upper, teeth[::-1]]), (240, 236, 228))
         if opening > 0.35:
             tongue = np.maximum(lower - ARC * 9 * opening, teeth)
-            _fill(image, np.vstack([tongue, lower[::-1]]), (190, 92, 92))
+            fill(image, np.vstack([tongue, lower[::-1]]), (190, 92, 92))
     else:
-        _line(image, upper, 0.55 * actor.lip_colour, 2)
-    _line(image, bottom[6:-6] + np.array([0, 5]), 0.85 * actor.skin, 2)
+        line(image, upper, 0.55 * actor.lip_colour, 2)
+    line(image, bottom[6:-6] + np.array([0, 5]), 0.85 * actor.skin, 2)
 
 
 def _draw_glasses(image: Image, actor: Actor) -> None:
     for side in (-1, 1):
-        rim = _ellipse(_at(side * actor.eye_gap, -12), 23, 19)
-        _line(image, np.vstack([rim, rim[:1]]), (52, 48, 54), 3)
+        rim = ellipse(_at(side * actor.eye_gap, -12), 23, 19)
+        line(image, np.vstack([rim, rim[:1]]), (52, 48, 54), 3)
         temple = CENTRE + np.array([[side * (actor.eye_gap + 23), -14], [side * (actor.width - 2), -18]])
-        _line(image, temple, (52, 48, 54), 3)
-    bridge = _curve(_at(-actor.eye_gap + 23, -15), _at(0, -22), _at(actor.eye_gap - 23, -15))
-    _line(image, bridge, (52, 48, 54), 3)
+        line(image, temple, (52, 48, 54), 3)
+    bridge = curve(_at(-actor.eye_gap + 23, -15), _at(0, -22), _at(actor.eye_gap - 23, -15))
+    line(image, bridge, (52, 48, 54), 3)
 
 
 def _at(x: float, y: float) -> Points:
     """A point of the patch, given from the centre of the head."""
     return np.asarray(CENTRE + np.array([x, y]))
-
-
-def _curve(a: Points, b: Points, c: Points) -> Points:
-    """Quadratic Bézier curve in 17 points."""
-    t = BEZIER_T
-    return (1 - t) ** 2 * a + 2 * t * (1 - t) * b + t**2 * c
-
-
-def _ellipse(centre: Points, rx: float, ry: float, start: float = 0, stop: float = 360) -> Points:
-    t = np.deg2rad(np.linspace(start, stop, 40))
-    return centre + np.stack([rx * np.cos(t), ry * np.sin(t)], 1)
-
-
-def _fixed(points: Points) -> npt.NDArray[np.int32]:
-    return np.round(points * (1 << SHIFT)).astype(np.int32)
-
-
-def _fill(image: Image, points: Points, colour: npt.ArrayLike) -> None:
-    cv2.fillPoly(image, [_fixed(points)], np.asarray(colour, float).tolist(), cv2.LINE_AA, SHIFT)
-
-
-def _fill_grey(mask: Image, points: Points) -> None:
-    cv2.fillPoly(mask, [_fixed(points)], 255, cv2.LINE_AA, SHIFT)
-
-
-def _line(image: Image, points: Points, colour: npt.ArrayLike, width: int) -> None:
-    cv2.polylines(image, [_fixed(points)], False, np.asarray(colour, float).tolist(), width, cv2.LINE_AA, SHIFT)
-
-
-def _disc(image: Image, centre: Points, radius: float, colour: npt.ArrayLike) -> None:
-    x, y = _fixed(centre)
-    cv2.circle(image, (int(x), int(y)), round(radius * 16), np.asarray(colour, float).tolist(), -1, cv2.LINE_AA, SHIFT)
