@@ -26,6 +26,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from noise_scheduler import NoiseScheduler, fixed
 from recipes import settings as settings_files
 from recipes.corpora import CorpusError
 from recipes.corpora import cache as raw_cache
@@ -40,6 +41,7 @@ from recipes.report import write_report
 from recipes.results import merge
 from recipes.run_plan import RunPlan
 from recipes.settings import SettingsError
+from recipes.views import evaluation_scheduler
 
 CONFIG = Path(__file__).parent / "configs" / "iemocap.toml"
 _PACKAGES = (
@@ -56,7 +58,7 @@ _PACKAGES = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the recipe; gives the exit code: 0 done, 2 wrong input."""
+    """Run the recipe; gives the exit code: 0 done, 2 wrong input, 130 interrupted."""
     parser = argparse.ArgumentParser(
         prog="python -m recipes.iemocap", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -75,6 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (CorpusError, CacheError, SettingsError, RunError) as error:
         Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 2
+    except KeyboardInterrupt:
+        console.print("Interrupted; the same command with --resume goes on from here.", highlight=False)
+        return 130
     return 0
 
 
@@ -97,6 +102,7 @@ def run(settings: IemocapSettings, options: argparse.Namespace, console: Console
         jobs=max(1, options.workers),
         skip_bad=options.skip_bad,
     )
+    _try_noises(cache, settings)
     plans = _plans(corpus, cache, settings, out)
     _claim_folder(out, settings, cache)
 
@@ -153,6 +159,22 @@ def _differences(before: Any, after: Any, name: str = "") -> list[str]:
     return [] if before == after else [name]
 
 
+def _try_noises(cache: Cache, settings: IemocapSettings) -> None:
+    """Run every noise once, so that what it lacks (a folder, a package) stops the recipe before any training."""
+    scheduler = settings.scheduler(seed=0, total_steps=1)
+    sample = cache[0]
+    for modality, weighted in scheduler.noises.items():
+        for noise, _ in weighted:
+            try:
+                NoiseScheduler({modality: noise}, condition=fixed((modality,)))(sample, id=0)
+            except (ValueError, OSError, ImportError) as error:
+                raise SettingsError(f"noise.noises.{modality}: {error}") from error
+    try:
+        evaluation_scheduler(scheduler, settings.evaluation)
+    except ValueError as error:
+        raise SettingsError(f"noise.noises: nothing to judge by once `missing` is left out: {error}") from error
+
+
 def _plans(corpus: Corpus, cache: Cache, settings: IemocapSettings, out: Path) -> list[RunPlan]:
     by_id = {utterance.id: utterance for utterance in corpus.utterances}
     folds = reader.folds([by_id[name] for name in cache.ids], settings.data.folds)
@@ -172,11 +194,11 @@ def _job(plan: RunPlan, name: str, function: Any, arguments: tuple[Any, ...]) ->
 
 def _gallery(cache: Cache, plan: RunPlan) -> list[Any]:
     """One utterance of each of three classes from the first test fold: the median in length."""
-    samples = [cache[int(row)] for row in plan.test]
     chosen = []
     for label in (1, 2, 3):
-        same = sorted((s for s in samples if s["label"] == label), key=lambda s: (len(s["audio"]), s["id"]))
-        chosen += same[len(same) // 2 : len(same) // 2 + 1]
+        same = [int(row) for row in plan.test if cache.labels[row] == label]
+        same.sort(key=lambda row: (len(cache[row]["audio"]), cache.ids[row]))
+        chosen += [cache[row] for row in same[len(same) // 2 : len(same) // 2 + 1]]
     return chosen
 
 

@@ -125,6 +125,8 @@ def test_a_run_is_not_overwritten(first_run, corpus, capsys):
         ("--fusion.epoch=3", "unknown key 'fusion.epoch'; valid: epochs"),
         ("--run.test_folds=[11]", "no fold 11"),
         ("--seed=1", "unknown key 'seed'"),
+        ('--noise.noises.text=["text/missing"]', "nothing to judge by"),
+        ('--noise.noises.audio=[{noise = "audio/background", folder = "nowhere"}]', "nowhere"),
     ],
 )
 def test_wrong_settings(first_run, corpus, tmp_path, capsys, override, message):
