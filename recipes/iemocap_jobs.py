@@ -1,7 +1,7 @@
 """The jobs of `recipes.iemocap`: per run and modality the encoders and their bank, then per run the fusions.
 
-Each job writes below RUN/work/seedN and skips what is already there, so that a killed run goes on where it was.
-Checkpoints lie in RUN/checkpoints/seedN/METHOD.
+Each job writes to the folder `RunPlan.work` and skips what is already there, so that a killed run goes on where it
+was. Checkpoints lie in `RunPlan.checkpoints`, one folder per method.
 
 Public: `encoder_job`, `fusion_job`, `finetune_job`, `done_files`.
 """
