@@ -11,17 +11,17 @@ import torch
 from torch import Tensor, nn
 
 _DEVIATION_FLOOR = 1e-3
+_CLIP = 3.0
 
 
 class Standardiser(nn.Module):
-    """Subtract the mean and divide by the deviation of the clean training rows, then clip at ± `clip`.
+    """Subtract the mean and divide by the deviation of the clean training rows, then clip at ± 3.
 
     Until `fit` it only clips.
     """
 
-    def __init__(self, feature_dims: Mapping[str, int], *, clip: float = 3.0) -> None:
+    def __init__(self, feature_dims: Mapping[str, int]) -> None:
         super().__init__()
-        self.clip = clip
         self.names = list(feature_dims)
         for name, width in feature_dims.items():
             self.register_buffer(f"{name}_mean", torch.zeros(width))
@@ -42,10 +42,10 @@ class Standardiser(nn.Module):
             self.get_buffer(f"{name}_std").copy_(deviation.clamp(min=_DEVIATION_FLOOR))
 
     def forward(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Per modality (B, D_m), within ± `clip`."""
+        """Per modality (B, D_m), within ± 3."""
         return {
             name: ((features[name] - self.get_buffer(f"{name}_mean")) / self.get_buffer(f"{name}_std")).clamp(
-                -self.clip, self.clip
+                -_CLIP, _CLIP
             )
             for name in self.names
         }

@@ -6,6 +6,7 @@ Public: `Record`, `Hit`.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -88,11 +89,15 @@ class Record:
             version = body.pop("record")
             if version != RECORD_VERSION:
                 raise ValueError(f"this record has version {version}; this package reads version {RECORD_VERSION}")
+            if not re.fullmatch("[0-9a-f]{32}", body["key"]):
+                raise ValueError(f"key must be 32 hexadecimal digits, not {body['key']!r}")
+            if type(body["id"]) not in (str, int) or type(body["step"]) is not int or body["step"] < 0:
+                raise ValueError(f"id must be a string or an integer, step an integer ≥ 0, not {body['step']!r}")
             key = int(body["key"][:16], 16), int(body["key"][16:], 16)
             hits = tuple(_hit(hit) for hit in body["hits"])
             return cls(body["id"], body["step"], key, body["config"], hits)
-        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
-            raise ValueError(f"not the JSON of a noise record ({error}): {line[:80]!r}") from error
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(f"not a noise record ({error}): {line[:80]!r}") from error
 
 
 def _hit(body: dict[str, Any]) -> Hit:
