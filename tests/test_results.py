@@ -12,17 +12,26 @@ def judged(nmer, other):
     return {"nmer": runs(nmer), "nmer_clean": runs(other), "nmer_zero": runs(other)}
 
 
+def unimodal(**gains):
+    """UA on noisy data of encoders trained clean (0.5) and under noise."""
+    return {
+        modality: {"clean": {"noisy": {"ua": {"mean": 0.5}}}, "noisy": {"noisy": {"ua": {"mean": 0.5 + gain}}}}
+        for modality, gain in gains.items()
+    }
+
+
 def test_claims_are_paired_by_run_and_in_points():
-    claims = _claims(judged([0.80, 0.90, 0.70], [0.70, 0.80, 0.62]))
+    claims = _claims(judged([0.80, 0.90, 0.70], [0.70, 0.80, 0.62]), unimodal(audio=0.1))
     assert [claim["holds"] for claim in claims] == [True] * 4
     assert claims[0]["measured"]["values"] == pytest.approx([10, 10, 8])
     assert {claim["why"] for claim in claims} == {""}
 
 
 def test_a_claim_that_is_not_reached_says_why():
-    claims = _claims(judged([0.70, 0.80, 0.62], [0.73, 0.82, 0.66]))
+    claims = _claims(judged([0.70, 0.80, 0.62], [0.73, 0.82, 0.66]), unimodal(audio=0.17, text=-0.01))
     assert [claim["holds"] for claim in claims] == [False] * 4
     assert "Short by 11.0 points" in claims[0]["why"]
+    assert "audio +17.0, text -1.0" in claims[0]["why"]
 
 
 @pytest.mark.parametrize(
