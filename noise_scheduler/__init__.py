@@ -9,22 +9,35 @@
 Importing the package needs numpy only; a noise imports its back end when it is first called.
 """
 
+from .adaptive import balance, keep_in_band, self_paced
+from .apply import replay
 from .clock import Clock
-from .condition import any_subset, fixed, six_conditions
+from .condition import any_subset, fixed, independent, missing_rate, six_conditions
 from .contract import ContractError, Noise, corrupt
+from .curriculum import accordion, easy_to_hard, hard_to_easy
+from .curves import constant, cosine, cyclic, exponential, linear, piecewise, polynomial, stepwise
+from .distribution import beta, choice, truncated_normal, uniform
 from .extras import MissingExtraError
+from .feedback import Feedback, FeedbackError
+from .mixture import mixture
 from .record import Hit, Record
 from .registry import build, describe, names, register
 from .sample import SampleError
-from .schedule import constant, linear, uniform
-from .scheduler import NoiseScheduler, replay
+from .schedule import Schedule, maximum
+from .scheduler import NoiseScheduler
+from .span import bursts
 
 __version__ = "0.1.0"
 
 __all__ = [
     "register", "build", "names", "describe", "corrupt",
     "NoiseScheduler", "Clock", "Record", "Hit", "replay",
-    "constant", "linear", "uniform",
-    "any_subset", "six_conditions", "fixed",
-    "Noise", "SampleError", "ContractError", "MissingExtraError",
+    "Schedule", "constant", "linear", "cosine", "exponential", "polynomial",
+    "piecewise", "stepwise", "cyclic", "maximum",
+    "uniform", "beta", "truncated_normal", "choice",
+    "easy_to_hard", "hard_to_easy", "accordion",
+    "keep_in_band", "self_paced", "balance", "Feedback",
+    "any_subset", "six_conditions", "fixed", "independent", "missing_rate",
+    "mixture", "bursts",
+    "Noise", "SampleError", "ContractError", "FeedbackError", "MissingExtraError",
 ]  # fmt: skip

@@ -5,9 +5,12 @@ Public: `Clock`, `Time`.
 
 from __future__ import annotations
 
+import math
 import operator
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 Time = int | float | str
 """A point in training: steps (``500``), epochs (``"3ep"``) or a share of the whole (``"60%"``)."""
@@ -30,6 +33,8 @@ class Clock:
     """Optimiser steps in an epoch; only times in epochs need it."""
     total_steps: int | None = None
     """Optimiser steps in the whole training; only times in per cent need it."""
+    decisions: Mapping[Any, float] = field(default_factory=dict)
+    """Adaptive schedule → the value decided for it (`noise_scheduler.feedback`); where none is, it starts out."""
 
     def __post_init__(self) -> None:
         for name, least in (("step", 0), ("steps_per_epoch", 1), ("total_steps", 1)):
@@ -55,6 +60,19 @@ class Clock:
         if unit == "%":
             return amount * self._known("total_steps", time) / 100
         return amount
+
+    def after(self, time: Time) -> Clock | None:
+        """The clock of what begins at `time`: step 0 is the first step then, 100 % what is left; None before it."""
+        start = math.ceil(self.steps(time))
+        if self.step < start:
+            return None
+        left = None if self.total_steps is None else max(1, self.total_steps - start)
+        return Clock(self.step - start, self.steps_per_epoch, left, self.decisions)
+
+    def within(self, period: Time) -> Clock:
+        """The clock of what begins anew after every `period`, which is its 100 %."""
+        length = max(1, round(self.steps(period)))
+        return Clock(self.step % length, self.steps_per_epoch, length, self.decisions)
 
     def _known(self, length: str, time: Time) -> int:
         value: int | None = getattr(self, length)

@@ -1,4 +1,4 @@
-"""Optional back ends: touched only when a noise needs them, and an error that names the extra to install."""
+"""Optional back ends: touched only when they are needed, and an error that names the extra to install."""
 
 from __future__ import annotations
 
@@ -21,6 +21,4 @@ def need(module: str, *, extra: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise MissingExtraError(
-            f"this noise needs {module!r} ({error}): pip install 'noise-scheduler[{extra}]'"
-        ) from error
+        raise MissingExtraError(f"this needs {module!r} ({error}): pip install 'noise-scheduler[{extra}]'") from error

@@ -29,6 +29,8 @@ class Hit:
     """The version of the noise; another version does not replay."""
     level: float
     """How much, in (0, 1]."""
+    spans: tuple[tuple[float, float], ...] = ()
+    """The stretches that are hit, as (start, end) shares of the duration; empty for the whole sample."""
     fields: Mapping[str, Any] = field(default_factory=dict)
     """The noise's fields that differ from their defaults."""
     achieved: Mapping[str, float | str] = field(default_factory=dict)
@@ -62,6 +64,7 @@ class Record:
         """One line of JSON that `from_json` turns back into an equal record."""
         hits = [
             {"modality": h.modality, "noise": h.noise, "version": h.version, "level": h.level}
+            | ({"spans": [list(span) for span in h.spans]} if h.spans else {})
             | ({"fields": dict(h.fields)} if h.fields else {})
             | ({"achieved": dict(h.achieved)} if h.achieved else {})
             for h in self.hits
@@ -106,7 +109,10 @@ def _hit(body: dict[str, Any]) -> Hit:
         if name not in known:
             raise ValueError(f"a hit has no key {name!r}; {nearest(name, known)}")
     fields = {name: _tuples(value) for name, value in body.get("fields", {}).items()}
-    return Hit(**(body | {"fields": fields}))
+    spans = _tuples(body.get("spans", []))
+    if not all(len(span) == 2 and 0 <= span[0] <= span[1] <= 1 for span in spans):
+        raise ValueError(f"spans must be pairs in [0, 1], not {spans!r}")
+    return Hit(**(body | {"spans": spans, "fields": fields}))
 
 
 def _tuples(value: Any) -> Any:

@@ -4,7 +4,7 @@ Built-in families are imported when one of their names is first asked for, so th
 costs nothing. Third parties register with the same decorator, or announce a module through the entry-point
 group ``noise_scheduler.noises``.
 
-Public: `register`, `build`, `names`, `describe`, `name_of`, `Description`, `Field`, `KINDS`.
+Public: `register`, `build`, `names`, `describe`, `name_of`, `Description`, `Field`, `KINDS`, `STAGES`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ from typing import Any, TypeVar
 
 KINDS = ("image", "video", "audio", "text", "feature")
 """The kinds of noise; an ``image`` noise also takes video."""
+
+STAGES = ("source", "scene", "capture", "channel")
+"""Where in the physical chain a noise arises: in what is said, typed or shown; between there and the sensor; in the
+sensor; in coding and transport. Several noises on one sample are applied in this order."""
 
 ENTRY_POINT_GROUP = "noise_scheduler.noises"
 _BUILT_IN_FAMILIES = ("image", "audio", "text", "feature")
@@ -44,6 +48,7 @@ class Description:
 
     name: str
     version: int
+    stage: str
     summary: str
     doc: str
     fields: tuple[Field, ...]
@@ -51,7 +56,7 @@ class Description:
     def __str__(self) -> str:
         import textwrap
 
-        lines = [f"{self.name} (version {self.version})", "", self.doc]
+        lines = [f"{self.name} (version {self.version}, stage {self.stage})", "", self.doc]
         for field in self.fields:
             lines += ["", f"    {field.name}: {field.type} = {field.default!r}"]
             lines += textwrap.wrap(field.doc, 100, initial_indent=" " * 8, subsequent_indent=" " * 8)
@@ -62,6 +67,7 @@ class Description:
 class _Entry:
     noise_class: type
     version: int
+    stage: str
 
 
 _entries: dict[str, _Entry] = {}
@@ -71,16 +77,17 @@ _plugins_loaded = False
 _loading = threading.RLock()
 
 
-def register(name: str, *, version: int = 1) -> Callable[[NoiseClass], NoiseClass]:
+def register(name: str, *, stage: str = "capture", version: int = 1) -> Callable[[NoiseClass], NoiseClass]:
     """Class decorator that makes a frozen dataclass available as `name`; it stands above ``@dataclass``.
 
     Args:
         name: ``"<kind>/<noise>"`` with kind one of `KINDS`.
+        stage: one of `STAGES`, where in the physical chain the noise arises.
         version: raised by one whenever the output for the same seed changes; a record of another version
             is not replayed.
 
     Raises:
-        ValueError: the kind is unknown, or the name is taken by another class.
+        ValueError: the kind or the stage is unknown, or the name is taken by another class.
         TypeError: the class is not a frozen dataclass, or a field has no default.
     """
 
@@ -88,6 +95,8 @@ def register(name: str, *, version: int = 1) -> Callable[[NoiseClass], NoiseClas
         kind, _, rest = name.partition("/")
         if kind not in KINDS or not rest:
             raise ValueError(f"noise name {name!r} must be '<kind>/<noise>' with kind one of {', '.join(KINDS)}")
+        if stage not in STAGES:
+            raise ValueError(f"{name}: no stage is called {stage!r}; {nearest(str(stage), STAGES)}")
         if not noise_class.__module__.startswith(f"{__package__}."):
             _import_family(kind)  # so that a built-in of this name is noticed now
         for field in getattr(noise_class, "__dataclass_fields__", {}):
@@ -105,7 +114,7 @@ def register(name: str, *, version: int = 1) -> Callable[[NoiseClass], NoiseClas
                 raise TypeError(
                     f"{noise_class.__name__}.{field.name} needs a default: every noise can be built by name alone"
                 )
-        _entries[name] = _Entry(noise_class, version)
+        _entries[name] = _Entry(noise_class, version, stage)
         _names[noise_class] = name
         return noise_class
 
@@ -156,7 +165,7 @@ def describe(name: str) -> Description:
         )
         for field in dataclasses.fields(entry.noise_class)
     )
-    return Description(name, entry.version, doc.partition("\n")[0], doc, fields)
+    return Description(name, entry.version, entry.stage, doc.partition("\n")[0], doc, fields)
 
 
 def name_of(noise: Any) -> str:
@@ -177,6 +186,11 @@ def name_of(noise: Any) -> str:
 def version_of(name: str) -> int:
     """The version under which a noise is registered."""
     return _entry(name).version
+
+
+def stage_of(name: str) -> str:
+    """The stage at which a noise arises, one of `STAGES`."""
+    return _entry(name).stage
 
 
 def changed_fields(noise: Any) -> dict[str, Any]:

@@ -1,32 +1,38 @@
 """The scheduler: plan what happens to a sample at a clock, apply it, do it again from the record.
 
-`plan` draws everything (condition, types, levels) with integer-exact arithmetic from streams keyed by
-(seed, sample id, step), so a plan is the same on every machine, in every process and in any order. `apply`
-executes a record. Both are free of process state.
+`plan` draws everything (condition, types, levels, spans) with integer-exact arithmetic from streams keyed by
+(seed, sample id, step), so a plan is the same on every machine, in every process and in any order. Executing it is
+`noise_scheduler.apply`. Both are free of process state.
 
-Public: `NoiseScheduler`, `replay`.
+Public: `NoiseScheduler`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from typing import Any
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import accumulate
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from . import registry
+from .apply import apply
 from .clock import Clock
 from .condition import AnySubset, Condition, Subset
 from .config import from_config, to_config
-from .contract import Noise, run
+from .contract import Noise
+from .distribution import Choice, Draw, Level, cumulate, draw_at, pick
+from .mixture import Mixture, mixture, physical_order
 from .record import Hit, Record
-from .rng import key_of, stream, unit
-from .schedule import Level, Number, bounds, draw, value_at
+from .rng import Key, key_of, slot_of, stream, unit
+from .schedule import bounds, value_at
+from .span import Bursts, Span, place
 
-Weighted = tuple[tuple[Noise, Number], ...]
-_CONTEXT = ("sample_rate", "fps")
+_LAST = 1.0 - 2.0**-53
 
 
 @dataclass(frozen=True)
@@ -38,33 +44,35 @@ class NoiseScheduler:
 
         noisy, record = scheduler(sample, id="Ses01F_impro01_F000", step=1200)
 
-    For a sample, one of the condition's subsets of modalities is chosen; on each of its modalities one noise
-    is chosen by weight, and its level drawn. A level of 0 leaves the modality clean.
+    For a sample, the condition chooses the modalities that are hit; on each of them one noise is chosen by weight (or
+    several, or none: `mixture`), and a level and a span are drawn for it. A level of 0 leaves the modality clean.
 
     Raises:
         KeyError: a noise does not exist.
-        ValueError: a level can leave [0, 1], a weight is negative, or all weights of a modality are zero.
+        ValueError: a level can leave [0, 1], a weight is negative, all weights of a modality are zero, or the condition
+            does not fit the modalities.
     """
 
     noises: Mapping[str, Any]
-    """Modality → noise, list of noises, or mapping from noise to weight (a number or a schedule). A noise is
-    a registered name or an object from `build`."""
-    level: Level = 1.0
-    """A number, schedule or distribution with values in [0, 1]."""
+    """Modality → noise, list of noises, mapping from noise to weight (a number or a schedule), or `mixture`. A
+    noise is a registered name or an object from `build`."""
+    level: Level | Mapping[str, Level] = 1.0
+    """A number, schedule or distribution with values in [0, 1], or one for each modality."""
     condition: Condition = field(default_factory=AnySubset)
     """Which modalities are hit."""
+    span: Level | Bursts = 1.0
+    """The share of the duration that is hit, in [0, 1]: a number, schedule, distribution, or `bursts`."""
     seed: int = 0
     """Seed of all streams, in [0, 2**64)."""
     steps_per_epoch: int | None = None
-    """Only needed where a time is given in epochs."""
+    """Optimiser steps in an epoch; only needed where a time is given in epochs."""
     total_steps: int | None = None
-    """Only needed where a time is given in per cent."""
+    """Optimiser steps in the whole training; only needed where a time is given in per cent."""
 
-    _plans: tuple[tuple[str, Weighted, tuple[tuple[str, int, Mapping[str, Any]], ...]], ...] = field(
-        init=False, repr=False, compare=False
-    )
+    _modalities: tuple[_Modality, ...] = field(init=False, repr=False, compare=False)
     _subsets: tuple[Subset, ...] = field(init=False, repr=False, compare=False)
     _digest: str = field(init=False, repr=False, compare=False)
+    _now: tuple[Clock, _Moment] | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
         if not isinstance(self.noises, Mapping) or not self.noises:
@@ -74,14 +82,19 @@ class NoiseScheduler:
         if not hasattr(self.condition, "subsets"):
             raise TypeError(f"condition must be such as any_subset(), not {self.condition!r}")
         # In alphabetical order, so that mappings that compare equal, or come from sorted JSON, plan alike.
-        noises = {modality: _weighted(modality, self.noises[modality]) for modality in sorted(self.noises)}
-        low, high = bounds(self.level)
-        if not 0 <= low <= high <= 1:
-            raise ValueError(f"level must stay in [0, 1], but can reach [{low:g}, {high:g}]")
-        plans = tuple((m, weighted, tuple(_identity(noise) for noise, _ in weighted)) for m, weighted in noises.items())
-        object.__setattr__(self, "noises", noises)
-        object.__setattr__(self, "_plans", plans)
-        object.__setattr__(self, "_subsets", self.condition.subsets(tuple(noises)))
+        noises = {modality: _mixture(modality, self.noises[modality]) for modality in sorted(self.noises)}
+        level = _levels(self.level, tuple(noises))
+        span = self.span if isinstance(self.span, Bursts) else Bursts(self.span)
+        levels = level if isinstance(level, Mapping) else dict.fromkeys(noises, level)
+        modalities = tuple(_Modality.of(name, noises[name], levels[name], span) for name in noises)
+        for name, value in (
+            ("noises", noises),
+            ("level", level),
+            ("span", span),
+            ("_modalities", modalities),
+            ("_subsets", self.condition.subsets(tuple(noises))),
+        ):
+            object.__setattr__(self, name, value)
         text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         object.__setattr__(self, "_digest", hashlib.blake2b(text.encode(), digest_size=8).hexdigest())
 
@@ -89,6 +102,11 @@ class NoiseScheduler:
     def digest(self) -> str:
         """16 hexadecimal digits that stand for this configuration; in every record."""
         return self._digest
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities that can be hit, in alphabetical order: that of ``levels`` in batches."""
+        return tuple(self.noises)
 
     def clock(self, step: int) -> Clock:
         """The clock of this scheduler at a step."""
@@ -106,44 +124,28 @@ class NoiseScheduler:
 
         Raises:
             TypeError: the id is neither a string nor an integer, or the step is no integer.
-            ValueError: a time needs a length that the clock does not know, or all weights of a modality are zero
-                at this clock.
+            ValueError: a time needs a length that the clock does not know, or all weights of a choice are zero at
+                this clock.
         """
         clock = clock if isinstance(clock, Clock) else self.clock(clock)
-        key = key_of(self.seed, id)
-        with stream(key, clock.step, "plan/condition") as rng:
-            raw = rng.bit_generator.random_raw()
-        chosen = self._subsets[raw * len(self._subsets) >> 64]
-        hits = []
-        for modality, weighted, identities in self._plans:
-            if modality not in chosen:
-                continue
-            with stream(key, clock.step, f"plan/{modality}") as rng:
-                which, how_much = rng.bit_generator.random_raw(2).tolist()
-            level = draw(self.level, clock, unit(how_much))
-            if level > 0:
-                name, version, fields = identities[_choose(modality, weighted, clock, unit(which))]
-                hits.append(Hit(modality, name, version, level, dict(fields)))
+        moment, key, hits = self._at(clock), key_of(self.seed, id), []
+        if moment.modalities:
+            with stream(key, clock.step, "plan/condition") as rng:
+                chosen = self._subsets[pick(moment.subsets, unit(rng.bit_generator.random_raw()))]
+            for modality in moment.modalities:
+                if modality.plan.name in chosen:
+                    hits += modality.draw(key, clock.step)
         return Record(id if isinstance(id, str) else int(id), clock.step, key, self._digest, tuple(hits))
 
     def apply(self, sample: Mapping[str, Any], record: Record) -> tuple[dict[str, Any], Record]:
-        """Execute a record on a sample; `sample` itself is left as it is.
-
-        Returns:
-            The noisy sample, and the record with the achieved physical quantities filled in.
-
-        Raises:
-            KeyError: the sample lacks a modality that the record hits.
-            ValueError: a noise has changed its output since the record was made.
-            SampleError: a modality is not a well-formed sample of the noise's kind.
-        """
-        return _apply(sample, record)
+        """Execute a record on a sample: `noise_scheduler.apply.apply`."""
+        return apply(sample, record)
 
     def __call__(
         self, sample: Mapping[str, Any], *, id: str | int, step: Clock | int = 0
     ) -> tuple[dict[str, Any], Record]:
         """Plan and apply; gives the noisy sample and its record."""
-        return self.apply(sample, self.plan(id, step))
+        return apply(sample, self.plan(id, step))
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dict, ready for JSON or TOML, from which `from_dict` makes an equal scheduler."""
@@ -158,50 +160,133 @@ class NoiseScheduler:
         """
         return from_config(cls, config)
 
+    @classmethod
+    def from_toml(cls, file: str | Path) -> NoiseScheduler:
+        """The scheduler that a TOML file describes; `noise_scheduler.config` says how.
 
-def replay(sample: Mapping[str, Any], record: Record) -> dict[str, Any]:
-    """Do to `sample` what `record` says: the same bytes as the first time, wherever this package runs.
+        Raises:
+            ValueError: the file is no TOML.
+            OSError: it cannot be read.
+            KeyError: as `from_dict`.
+        """
+        try:
+            config = tomllib.loads(Path(file).read_text(encoding="utf-8"))
+        except tomllib.TOMLDecodeError as error:
+            raise ValueError(f"{file} is not valid TOML: {error}") from error
+        return from_config(cls, config)
 
-    Raises:
-        ValueError: a noise has changed its output since the record was made, or a file that it drew from is not
-            the one that was drawn then.
-        KeyError, SampleError: as `NoiseScheduler.apply`.
-    """
-    noisy, done = _apply(sample, record)
-    for before, now in zip(record.hits, done.hits, strict=True):
-        for name, value in before.achieved.items():
-            if isinstance(value, str) and now.achieved.get(name) != value:
-                raise ValueError(
-                    f"{before.noise}: the record says {name} {value!r}, replay gives {now.achieved.get(name)!r}; "
-                    "restore the files as they were when the record was made"
-                )
-    return noisy
-
-
-def _apply(sample: Mapping[str, Any], record: Record) -> tuple[dict[str, Any], Record]:
-    noisy, done = dict(sample), []
-    context = {name: sample[name] for name in _CONTEXT if name in sample}
-    for hit in record.hits:
-        if hit.modality not in noisy:
-            raise KeyError(f"sample {record.id!r} has no {hit.modality!r}; it has {', '.join(map(str, sample))}")
-        if hit.version != registry.version_of(hit.noise):
-            raise ValueError(
-                f"{hit.noise} is at version {registry.version_of(hit.noise)}, the record was made with version "
-                f"{hit.version}: its output has changed; see the CHANGELOG, or install the package of that time"
+    def _at(self, clock: Clock) -> _Moment:
+        """What all schedules say at a clock; the last one asked for is kept, since samples come step by step."""
+        now = self._now
+        if now is None or now[0] != clock:
+            weights = self.condition.weigh(self.modalities, clock)
+            moment = _Moment(
+                cumulate(weights, "condition", clock),
+                tuple(present for m in self._modalities if (present := m.at(clock)) is not None),
             )
-        noise = _built(hit.noise, tuple(sorted(hit.fields.items())))
-        with stream(record.key, record.step, f"{hit.modality}:{hit.noise}") as rng:
-            noisy[hit.modality], achieved = run(
-                noise, hit.noise, noisy[hit.modality], hit.level, rng, context, hit.modality
-            )
-        done.append(replace(hit, achieved=achieved))
-    return noisy, replace(record, hits=tuple(done))
+            now = (clock, moment)
+            object.__setattr__(self, "_now", now)
+        return now[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_now": None}
 
 
-@lru_cache(maxsize=256)
-def _built(name: str, fields: tuple[tuple[str, Any], ...]) -> Noise:
-    noise: Noise = registry.build(name, **dict(fields))
-    return noise
+class _Modality(NamedTuple):
+    """What is fixed about a modality."""
+
+    name: str
+    mixture: Mixture
+    level: Level
+    span: Bursts
+    identities: tuple[tuple[str, int, Mapping[str, Any]], ...]
+    places: tuple[int, ...]
+    slot: int
+    most: int
+    draws: int
+
+    @classmethod
+    def of(cls, name: str, noises: Mixture, level: Level, span: Bursts) -> _Modality:
+        most = int(max(noises.counts))
+        draws = 2 * max(most, 1) + isinstance(noises.count, Choice) + (0 if span.whole else most * (1 + span.count))
+        identities = tuple(_identity(noise) for noise in noises.noises)
+        places = physical_order(noises.noises)
+        return cls(name, noises, level, span, identities, places, slot_of(f"plan/{name}"), most, draws)
+
+    def at(self, clock: Clock) -> _Present | None:
+        """What its schedules say at a clock; None where it stays clean."""
+        level = draw_at(self.level, clock)
+        if not self.most or (not isinstance(self.level, Choice) and level(_LAST) <= 0):
+            return None
+        weights = [value_at(weight, clock) for weight in self.mixture.weights]
+        cumulative = cumulate(weights, self.name, clock)
+        return _Present(
+            self, weights, cumulative, draw_at(self.mixture.count, clock), level, draw_at(self.span.share, clock)
+        )
+
+
+class _Present(NamedTuple):
+    """What the schedules of a modality say at a clock."""
+
+    plan: _Modality
+    weights: list[float]
+    cumulative: list[float]
+    how_many: Draw
+    level: Draw
+    share: Draw
+
+    def draw(self, key: Key, step: int) -> list[Hit]:
+        """The hits on one sample, in the order in which they are applied."""
+        plan = self.plan
+        with stream(key, step, plan.slot) as rng:
+            raw = rng.bit_generator.random_raw(plan.draws).tolist()
+        if plan.draws == 2:  # one noise over the whole sample: the same as below, in half the time
+            hit = self._hit(pick(self.cumulative, unit(raw[0])), self.level(unit(raw[1])), ())
+            return [hit] if hit.level > 0 else []
+        u = map(unit, raw)
+        # The first noise is drawn before the count, the others after it.
+        draws = [(next(u), next(u))]
+        count = int(self.how_many(next(u))) if isinstance(plan.mixture.count, Choice) else plan.most
+        draws += [(next(u), next(u)) for _ in range(plan.most - 1)]
+        hits = []
+        for index, how_much in self._noises(draws[:count]):
+            level, spans = self.level(how_much), self._spans(u)
+            if level > 0 and spans is not None:
+                hits.append((plan.places[index], self._hit(index, level, spans)))
+        return [hit for _, hit in sorted(hits, key=itemgetter(0))]
+
+    def _hit(self, index: int, level: float, spans: tuple[Span, ...]) -> Hit:
+        name, version, fields = self.plan.identities[index]
+        return Hit(self.plan.name, name, version, level, spans, dict(fields))
+
+    def _noises(self, draws: list[tuple[float, float]]) -> Iterator[tuple[int, float]]:
+        """Indices of noises, by weight and without replacement, each with the draw of its level."""
+        weights, cumulative = self.weights, self.cumulative
+        for which, how_much in draws:
+            if cumulative[-1] <= 0:
+                return
+            index = pick(cumulative, which)
+            yield index, how_much
+            if len(draws) > 1:
+                weights = [*weights[:index], 0.0, *weights[index + 1 :]]
+                cumulative = list(accumulate(weights))
+
+    def _spans(self, u: Iterator[float]) -> tuple[Span, ...] | None:
+        """The stretches that are hit: () for the whole sample, None for nothing."""
+        span = self.plan.span
+        if span.whole:
+            return ()
+        share, starts = self.share(next(u)), [next(u) for _ in range(span.count)]
+        if share <= 0:
+            return None
+        return place(share, starts) if share < 1 else ()
+
+
+class _Moment(NamedTuple):
+    """What all schedules say at a clock."""
+
+    subsets: list[float]
+    modalities: tuple[_Present, ...]
 
 
 def _identity(noise: Noise) -> tuple[str, int, Mapping[str, Any]]:
@@ -209,38 +294,29 @@ def _identity(noise: Noise) -> tuple[str, int, Mapping[str, Any]]:
     return name, registry.version_of(name), registry.changed_fields(noise)
 
 
-def _weighted(modality: str, value: Any) -> Weighted:
-    """The noises of a modality as (noise, weight) pairs."""
-    if isinstance(value, Mapping):
-        pairs = list(value.items())
-    elif isinstance(value, Sequence) and not isinstance(value, str):
-        pairs = [item if isinstance(item, tuple) and len(item) == 2 else (item, 1.0) for item in value]
-    else:
-        pairs = [(value, 1.0)]
-    weighted = tuple((registry.build(n) if isinstance(n, str) else n, weight) for n, weight in pairs)
-    for noise, weight in weighted:
-        low, high = bounds(weight)
-        if hasattr(weight, "draw") or not 0 <= low <= high < float("inf"):
-            raise ValueError(
-                f"{modality}: the weight of {registry.name_of(noise)} must be a finite number ≥ 0 or a schedule of "
-                f"such, not {weight!r}"
-            )
-    if not weighted or all(bounds(weight)[1] <= 0 for _, weight in weighted):
-        raise ValueError(f"{modality}: no noise has a positive weight")
-    return weighted
+def _mixture(modality: str, noises: Any) -> Mixture:
+    try:
+        return noises if isinstance(noises, Mixture) else mixture(noises)
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"{modality}: {error}") from error
 
 
-def _choose(modality: str, weighted: Weighted, clock: Clock, u: float) -> int:
-    """The index of a noise, by weight."""
-    weights = [value_at(weight, clock) for _, weight in weighted]
-    total = 0.0
-    for weight in weights:  # not sum(): its rounding differs between Python versions
-        total += weight
-    if total <= 0:
-        raise ValueError(f"{modality}: all weights are zero at step {clock.step}; keep one of them positive")
-    target = u * total
-    for index, weight in enumerate(weights):
-        target -= weight
-        if target < 0:
-            return index
-    return max(index for index, weight in enumerate(weights) if weight > 0)
+def _levels(level: Any, modalities: tuple[str, ...]) -> Level | dict[str, Level]:
+    """The level, or one for each modality; checked."""
+    if isinstance(level, Mapping):
+        for modality in level:
+            if modality not in modalities:
+                raise ValueError(f"level: no modality is called {modality!r}; {registry.nearest(modality, modalities)}")
+        for modality in modalities:
+            if modality not in level:
+                raise ValueError(f"level: {modality!r} needs one too")
+        return {modality: _checked_level(level[modality]) for modality in modalities}
+    return _checked_level(level)
+
+
+def _checked_level(level: Any) -> Level:
+    low, high = bounds(level)
+    if not 0 <= low <= high <= 1:
+        raise ValueError(f"level must stay in [0, 1], but can reach [{low:g}, {high:g}]")
+    checked: Level = level
+    return checked

@@ -163,8 +163,8 @@ def _try_noises(cache: Cache, settings: IemocapSettings) -> None:
     """Run every noise once, so that what it lacks (a folder, a package) stops the recipe before any training."""
     scheduler = settings.scheduler(seed=0, total_steps=1)
     sample = cache[0]
-    for modality, weighted in scheduler.noises.items():
-        for noise, _ in weighted:
+    for modality, noises in scheduler.noises.items():
+        for noise in noises.noises:
             try:
                 NoiseScheduler({modality: noise}, condition=fixed((modality,)))(sample, id=0)
             except (ValueError, OSError, ImportError) as error:

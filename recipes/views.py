@@ -71,14 +71,14 @@ def view_steps(views: int, total_steps: int) -> list[int]:
 
 
 def evaluation_scheduler(trained: NoiseScheduler, settings: EvaluationSettings) -> NoiseScheduler:
-    """The noise of validation and test: the types trained on, all modalities hit, at the levels of the settings.
+    """The noise of validation and test: one of the types trained on, on each modality, at the levels of the settings.
 
     Raises:
         ValueError: a modality has no noise but ``missing``.
     """
     noises = {
-        modality: [(noise, weight) for noise, weight in weighted if not name_of(noise).endswith("/missing")]
-        for modality, weighted in trained.noises.items()
+        modality: [(noise, weight) for noise, weight in noises.pairs if not name_of(noise).endswith("/missing")]
+        for modality, noises in trained.noises.items()
     }
     return replace(
         trained,
@@ -91,7 +91,7 @@ def evaluation_scheduler(trained: NoiseScheduler, settings: EvaluationSettings) 
 
 def curve_noises(scheduler: NoiseScheduler, modality: str) -> dict[str, Any]:
     """Name → noise object: what the curves of a modality are drawn for."""
-    return {name_of(noise): noise for noise, _ in scheduler.noises[modality]}
+    return {name_of(noise): noise for noise in scheduler.noises[modality].noises}
 
 
 def encode_bank(

@@ -13,10 +13,10 @@ import soundfile
 from report_run import LABELS, fake_results, fake_sample, summary
 
 import noise_scheduler as ns
+from noise_scheduler.survey import survey
 from recipes.report import ResultsError, gallery, read_results, write_report
 from recipes.report.gallery import LEVELS
 from recipes.report.results import CONDITIONS, METRICS, SIX
-from recipes.report.training_schedule import sample_schedule
 from recipes.report.wording import marked_changes
 
 
@@ -212,15 +212,15 @@ def test_drawn_schedule_is_the_one_that_is_planned():
         condition=ns.any_subset(),
         total_steps=400,
     )
-    trained = sample_schedule(scheduler)
-    assert trained.at[[0, -1]].tolist() == [0, 100]
-    lowest, _, median, _, highest = trained.percentiles
+    trained = survey(scheduler)
+    assert trained.progress[[0, -1]].tolist() == [0, 100]
+    lowest, _, median, _, highest = trained.all_levels
     assert highest[0] == pytest.approx(0.19, abs=0.015)
     assert median[-1] == pytest.approx(0.5, abs=0.1)
     assert lowest.max() < 0.15
-    assert trained.noise_shares["audio"]["audio/reverb"] == pytest.approx(0.75, abs=0.02)
-    assert trained.noise_shares["text"] == {"text/keyboard": 1.0}
-    assert trained.hit_shares == pytest.approx([0.25, 0.5, 0.25], abs=0.02)
+    assert trained.type_shares("audio")["audio/reverb"] == pytest.approx(0.75, abs=0.02)
+    assert trained.type_shares("text") == {"text/keyboard": 1.0}
+    assert trained.hit_shares() == pytest.approx([0.25, 0.5, 0.25], abs=0.02)
 
 
 def test_the_same_run_gives_the_same_page(tmp_path, rendered):

@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 import noise_scheduler as ns
 from noise_scheduler.clock import parse_time
-from noise_scheduler.schedule import bounds, draw, value_at
+from noise_scheduler.distribution import draw_at
+from noise_scheduler.schedule import bounds, value_at
 
 unit_floats = st.floats(0, 1)
 clocks = st.builds(ns.Clock, st.integers(0, 10**9), st.integers(1, 10**6), st.integers(1, 10**7))
@@ -49,8 +50,8 @@ def test_linear_of_no_length_jumps():
 
 def test_uniform_follows_its_schedules():
     level = ns.uniform(0, ns.linear(0.0, 1.0, until=10))
-    assert draw(level, ns.Clock(5), 0.5) == pytest.approx(0.25)
-    assert draw(level, ns.Clock(10), 0.5) == pytest.approx(0.5)
+    assert draw_at(level, ns.Clock(5))(0.5) == pytest.approx(0.25)
+    assert draw_at(level, ns.Clock(10))(0.5) == pytest.approx(0.5)
     assert bounds(level) == (0, 1)
 
 
@@ -60,7 +61,7 @@ def test_values_stay_within_bounds(clock, a, b, u, since, until):
     line = ns.linear(a, ns.linear(b, a), since=f"{since}%", until=f"{until}%")
     low, high = bounds(line)
     assert low <= line.at(clock) <= high
-    assert 0 <= draw(ns.uniform(ns.constant(a), line), clock, u) <= 1
+    assert 0 <= draw_at(ns.uniform(ns.constant(a), line), clock)(u) <= 1
 
 
 def test_numbers_are_schedules():

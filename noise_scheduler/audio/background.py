@@ -64,7 +64,7 @@ class WhiteNoise:
         return add_noise(wave, noise, lerp(self.snr_db_range, level), sample_rate)
 
 
-@register("audio/background")
+@register("audio/background", stage="scene")
 @dataclass(frozen=True, slots=True)
 class Background:
     """Add a stretch of a recording from a folder, or white noise, at a speech-active SNR.

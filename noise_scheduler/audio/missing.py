@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..registry import register
 
 
-@register("audio/missing")
+@register("audio/missing", stage="channel")
 @dataclass(frozen=True, slots=True)
 class MissingAudio:
     """Replace the whole wave by zeros, at every level above 0.

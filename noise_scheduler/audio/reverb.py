@@ -43,7 +43,7 @@ _CROSSFADE_S = 0.01
 _SHORTEST_RT60_S, _LONGEST_RT60_S = 0.1, 10.0
 
 
-@register("audio/reverb")
+@register("audio/reverb", stage="scene")
 @dataclass(frozen=True, slots=True)
 class Reverb:
     """Let the wave sound as in a room: reverberation time up, direct sound down as the level rises.

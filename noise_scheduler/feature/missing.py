@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..registry import register
 
 
-@register("feature/missing")
+@register("feature/missing", stage="channel")
 @dataclass(frozen=True, slots=True)
 class MissingFeature:
     """Replace all feature vectors by zero vectors, at every level above 0.

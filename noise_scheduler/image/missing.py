@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..registry import register
 
 
-@register("image/missing")
+@register("image/missing", stage="channel")
 @dataclass(frozen=True, slots=True)
 class Missing:
     """Replace the picture, or every frame of the clip, by black: the zero vector of missing-modality work.

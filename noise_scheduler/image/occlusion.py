@@ -34,7 +34,7 @@ Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
 
-@register("image/occlusion")
+@register("image/occlusion", stage="scene")
 @dataclass(frozen=True, slots=True)
 class Occlusion:
     """Cover a given share of the picture with an opaque, soft-edged thing.

@@ -25,7 +25,7 @@ from ..path import check_range, lerp
 from ..registry import register
 
 
-@register("text/keyboard")
+@register("text/keyboard", stage="source")
 @dataclass(frozen=True, slots=True)
 class Keyboard:
     """Replace letters and digits by those on neighbouring keys, each on its own with the same probability.

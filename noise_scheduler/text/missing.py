@@ -13,7 +13,7 @@ import numpy as np
 from ..registry import register
 
 
-@register("text/missing")
+@register("text/missing", stage="channel")
 @dataclass(frozen=True, slots=True)
 class MissingText:
     """Replace the whole text by the empty string, at every level above 0.

@@ -16,7 +16,7 @@ from ..registry import register
 _WORD = re.compile(r"\S+\s*")
 
 
-@register("text/word_loss")
+@register("text/word_loss", stage="channel")
 @dataclass(frozen=True, slots=True)
 class WordLoss:
     """Leave out words at random, each on its own with the same probability.

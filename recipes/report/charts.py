@@ -14,11 +14,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.figure import Figure
+
+from noise_scheduler.survey import Survey
 
 from .markup import mean_std, number, percent, text
 from .results import Claim, Curve, Summary
-from .training_schedule import Trained
 
 _MARKERS = "os^DvPX*"
 _COLOURS = 8
@@ -96,19 +98,20 @@ def curve_chart(curve: Curve, order: Mapping[str, int], chance: float, ua_range:
         return _svg(chart, f"UA against the level of {curve['noise']}")
 
 
-def level_chart(trained: Trained) -> str:
+def level_chart(trained: Survey) -> str:
     """The distribution of the noise level against the progress of training, as a fan of percentiles."""
     with matplotlib.rc_context(_STYLE | {"svg.hashsalt": "levels"}):
         chart = Figure(figsize=(4.4, 2.6))
         axes = chart.add_subplot()
-        lowest, low, median, high, highest = trained.percentiles
+        lowest, low, median, high, highest = np.nan_to_num(trained.all_levels)
+        at = trained.progress
         blue = "#0a0b00"
-        axes.fill_between(trained.at, lowest, highest, color=blue, alpha=0.15, linewidth=0)
-        axes.fill_between(trained.at, low, high, color=blue, alpha=0.3, linewidth=0)
-        axes.plot(trained.at, median, color=blue, linewidth=1.8)
+        axes.fill_between(at, lowest, highest, color=blue, alpha=0.15, linewidth=0)
+        axes.fill_between(at, low, high, color=blue, alpha=0.3, linewidth=0)
+        axes.plot(at, median, color=blue, linewidth=1.8)
         for name, line in (("5–95 %", highest), ("25–75 %", high), ("median", median)):
-            axes.annotate(name, (trained.at[-1], line[-1]), (5, -3), textcoords="offset points", fontsize=7.5)
-        axes.set(xlabel=trained.axis, ylabel="noise level", ylim=(0, 1.02), xlim=(trained.at[0], trained.at[-1]))
+            axes.annotate(name, (at[-1], line[-1]), (5, -3), textcoords="offset points", fontsize=7.5)
+        axes.set(xlabel=trained.axis, ylabel="noise level", ylim=(0, 1.02), xlim=(at[0], at[-1]))
         return _svg(chart, "Distribution of the noise level over training")
 
 

@@ -60,7 +60,7 @@ def gallery(samples: Sequence[Mapping[str, Any]], scheduler: NoiseScheduler, lab
 
 def _modality(sample: Mapping[str, Any], modality: str, scheduler: NoiseScheduler) -> str:
     cards, kinds = [], set()
-    for noise, _ in scheduler.noises[modality]:
+    for noise in scheduler.noises[modality].noises:
         name = name_of(noise)
         kind = name.partition("/")[0]
         show = {"image": _strips, "video": _strips, "audio": _players, "text": _sentences}.get(kind)

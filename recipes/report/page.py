@@ -11,12 +11,12 @@ from string import Template
 from typing import Any, Literal
 
 from noise_scheduler import NoiseScheduler
+from noise_scheduler.survey import survey
 
 from . import charts
 from .gallery import gallery
 from .markup import condition_label, figure, mean_std, number, percent, score_table, table, text
 from .results import METRICS, SIX, Claim, Method, Results, Summary
-from .training_schedule import sample_schedule
 
 _METRIC_NAMES = {"ua": "UA", "wa": "WA", "macro_f1": "Macro-F1"}
 _METRIC_MEANINGS = {
@@ -264,7 +264,7 @@ def _unimodal(results: Results) -> str:
 
 
 def _schedule(results: Results, scheduler: NoiseScheduler) -> str:
-    trained = sample_schedule(scheduler)
+    trained = survey(scheduler)
     level = figure(
         charts.level_chart(trained),
         "Level of the noise where a modality is hit, against the progress of training: the line is the median, the "
@@ -272,12 +272,14 @@ def _schedule(results: Results, scheduler: NoiseScheduler) -> str:
         extra_class="chart",
     )
     shares = "".join(
-        charts.bar_group(modality, [(noise, share, "var(--c0)") for noise, share in noises.items()])
-        for modality, noises in trained.noise_shares.items()
+        charts.bar_group(
+            modality, [(noise, share, "var(--c0)") for noise, share in trained.type_shares(modality).items()]
+        )
+        for modality in trained.types
     )
     hits = charts.bar_group(
         "Noisy modalities at once",
-        [("none" if n == 0 else str(n), share, "var(--c2)") for n, share in enumerate(trained.hit_shares)],
+        [("none" if n == 0 else str(n), share, "var(--c2)") for n, share in enumerate(trained.hit_shares())],
     )
     types = figure(
         f'<div class="bar-groups">{shares}{hits}</div>',

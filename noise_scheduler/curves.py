@@ -1,0 +1,264 @@
+"""The curves: constant, linear, cosine, exponential, polynomial, piecewise, step-wise, cyclic.
+
+Those with two ends run from `start` at the time `since` to `end` at the time `until`, and are flat before and after.
+Times are steps (``500``), epochs (``"3ep"``) or a share of the training (``"60%"``); ends may be schedules.
+
+Public: `constant`, `linear`, `cosine`, `exponential`, `polynomial`, `piecewise`, `stepwise`, `cyclic` and the
+classes of these names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from .clock import Clock, Time, parse_time
+from .exact import exp, half_cosine, log, power
+from .schedule import Number, Schedule, as_number, between, bounds, check_period, check_schedules, hull, value_at
+
+Points = tuple[tuple[Time, Number], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Constant(Schedule):
+    """The same value at every step."""
+
+    value: float
+
+    def at(self, clock: Clock) -> float:
+        return self.value
+
+    def bounds(self) -> tuple[float, float]:
+        return self.value, self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Linear(Schedule):
+    """A straight line from `start` at time `since` to `end` at time `until`, flat before and after."""
+
+    start: Number
+    end: Number
+    since: Time = 0
+    until: Time = "100%"
+
+    def __post_init__(self) -> None:
+        _check_ramp(self)
+
+    def at(self, clock: Clock) -> float:
+        share = _share(clock, self.since, self.until)
+        return between(value_at(self.start, clock), value_at(self.end, clock), share)
+
+    def bounds(self) -> tuple[float, float]:
+        return hull(self.start, self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class Cosine(Schedule):
+    """Half a period of a cosine from `start` to `end`: slow, fast, slow."""
+
+    start: Number
+    end: Number
+    since: Time = 0
+    until: Time = "100%"
+
+    def __post_init__(self) -> None:
+        _check_ramp(self)
+
+    def at(self, clock: Clock) -> float:
+        share = half_cosine(_share(clock, self.since, self.until))
+        return between(value_at(self.start, clock), value_at(self.end, clock), share)
+
+    def bounds(self) -> tuple[float, float]:
+        return hull(self.start, self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class Exponential(Schedule):
+    """From `start` to `end`, both positive, by equal ratios in equal times."""
+
+    start: Number
+    end: Number
+    since: Time = 0
+    until: Time = "100%"
+
+    def __post_init__(self) -> None:
+        _check_ramp(self)
+        if hull(self.start, self.end)[0] <= 0:
+            raise ValueError("an exponential curve runs between positive values; use polynomial from or to 0")
+
+    def at(self, clock: Clock) -> float:
+        start, end = value_at(self.start, clock), value_at(self.end, clock)
+        ratio = exp(log(end / start) * _share(clock, self.since, self.until))
+        return min(max(start * ratio, min(start, end)), max(start, end))
+
+    def bounds(self) -> tuple[float, float]:
+        return hull(self.start, self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class Polynomial(Schedule):
+    """From `start` to `end` as (share of the way)^`exponent`: below 1 fast first, above 1 slow first."""
+
+    start: Number
+    end: Number
+    exponent: float
+    since: Time = 0
+    until: Time = "100%"
+
+    def __post_init__(self) -> None:
+        _check_ramp(self)
+        if hasattr(self.exponent, "at") or not 0.01 <= bounds(self.exponent)[0] <= 100:
+            raise ValueError(f"exponent must be a number in [0.01, 100], not {self.exponent!r}")
+
+    def at(self, clock: Clock) -> float:
+        share = min(power(_share(clock, self.since, self.until), self.exponent), 1.0)
+        return between(value_at(self.start, clock), value_at(self.end, clock), share)
+
+    def bounds(self) -> tuple[float, float]:
+        return hull(self.start, self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class Piecewise(Schedule):
+    """Straight lines between milestones (time, value), flat before the first and after the last."""
+
+    points: Points
+
+    def __post_init__(self) -> None:
+        _check_points(self)
+
+    def at(self, clock: Clock) -> float:
+        times = [clock.steps(time) for time, _ in self.points]
+        passed = [index for index, time in enumerate(times) if time <= clock.step]
+        if not passed:
+            return value_at(self.points[0][1], clock)
+        last = passed[-1]
+        value = value_at(self.points[last][1], clock)
+        if last == len(times) - 1:
+            return value
+        share = (clock.step - times[last]) / (times[last + 1] - times[last])
+        return between(value, value_at(self.points[last + 1][1], clock), share)
+
+    def bounds(self) -> tuple[float, float]:
+        return hull(*(value for _, value in self.points))
+
+
+@dataclass(frozen=True, slots=True)
+class Stepwise(Schedule):
+    """The value of the last milestone (time, value) passed; before the first, its value."""
+
+    points: Points
+
+    def __post_init__(self) -> None:
+        _check_points(self)
+
+    def at(self, clock: Clock) -> float:
+        value = self.points[0][1]
+        for time, following in self.points:
+            if clock.steps(time) <= clock.step:
+                value = following
+        return value_at(value, clock)
+
+    def bounds(self) -> tuple[float, float]:
+        return hull(*(value for _, value in self.points))
+
+
+@dataclass(frozen=True, slots=True)
+class Cyclic(Schedule):
+    """From `low` in a straight line to `high` in the middle of each period and back.
+
+    Source: Smith, "Cyclical learning rates for training neural networks", WACV 2017 (the triangular policy).
+    """
+
+    low: Number
+    high: Number
+    period: Time
+
+    def __post_init__(self) -> None:
+        check_schedules(self, "low", "high")
+        check_period(self.period)
+
+    def at(self, clock: Clock) -> float:
+        inner = clock.within(self.period)
+        length = inner.total_steps or 1
+        share = 2 * min(inner.step, length - inner.step) / length
+        return between(value_at(self.low, clock), value_at(self.high, clock), share)
+
+    def bounds(self) -> tuple[float, float]:
+        return hull(self.low, self.high)
+
+
+def constant(value: float) -> Constant:
+    """`value` at every step."""
+    return Constant(value)
+
+
+def linear(start: Number, end: Number, *, since: Time = 0, until: Time = "100%") -> Linear:
+    """A straight line from `start` (up to `since`) to `end` (from `until` on).
+
+    Args:
+        start, end: numbers or schedules.
+        since, until: steps (``500``), epochs (``"3ep"``) or a share of training (``"60%"``).
+    """
+    return Linear(start, end, since, until)
+
+
+def cosine(start: Number, end: Number, *, since: Time = 0, until: Time = "100%") -> Cosine:
+    """Half a period of a cosine from `start` to `end`: slow, fast, slow. Arguments as `linear`."""
+    return Cosine(start, end, since, until)
+
+
+def exponential(start: Number, end: Number, *, since: Time = 0, until: Time = "100%") -> Exponential:
+    """From `start` to `end`, both positive, by equal ratios in equal times. Arguments as `linear`."""
+    return Exponential(start, end, since, until)
+
+
+def polynomial(start: Number, end: Number, *, exponent: float, since: Time = 0, until: Time = "100%") -> Polynomial:
+    """From `start` to `end` as (share of the way)^`exponent`, in [0.01, 100]. Other arguments as `linear`."""
+    return Polynomial(start, end, exponent, since, until)
+
+
+def piecewise(*points: tuple[Time, Number]) -> Piecewise:
+    """Straight lines between milestones: ``piecewise((0, 0.1), ("3ep", 0.5), ("60%", 1.0))``."""
+    return Piecewise(points)
+
+
+def stepwise(*points: tuple[Time, Number]) -> Stepwise:
+    """Steps at milestones: ``stepwise((0, 0.1), ("3ep", 0.5), ("60%", 1.0))``."""
+    return Stepwise(points)
+
+
+def cyclic(low: Number, high: Number, *, period: Time) -> Cyclic:
+    """A triangle from `low` to `high` and back in every `period`."""
+    return Cyclic(low, high, period)
+
+
+def _share(clock: Clock, since: Time, until: Time) -> float:
+    """How far a clock is from `since` (0) to `until` (1)."""
+    first, last = clock.steps(since), clock.steps(until)
+    if clock.step >= last:
+        return 1.0
+    if clock.step <= first:
+        return 0.0
+    return (clock.step - first) / (last - first)
+
+
+def _check_ramp(curve: Linear | Cosine | Exponential | Polynomial) -> None:
+    since, until = parse_time(curve.since), parse_time(curve.until)
+    if since[1] == until[1] and since[0] > until[0]:
+        raise ValueError(f"a curve runs from since to until, not from {curve.since!r} to {curve.until!r}")
+    check_schedules(curve, "start", "end")
+
+
+def _check_points(curve: Piecewise | Stepwise) -> None:
+    pairs = isinstance(curve.points, tuple | list) and all(
+        isinstance(p, tuple | list) and len(p) == 2 for p in curve.points
+    )
+    if not pairs or not curve.points:
+        raise ValueError(f"milestones are pairs (time, value) such as ('3ep', 0.5), not {curve.points!r}")
+    times = [parse_time(time) for time, _ in curve.points]
+    for before, after in pairwise(times):
+        if before[1] == after[1] and before[0] >= after[0]:
+            raise ValueError(f"milestones must come in the order of their times, not {curve.points!r}")
+    points = tuple((time, as_number(value, "the value of a milestone")) for time, value in curve.points)
+    object.__setattr__(curve, "points", points)
