@@ -99,11 +99,12 @@ class _Pass(Iterator[dict[str, Any]]):
 
     def state_dict(self) -> dict[str, Any]:
         source = self._samples.state_dict() if hasattr(self._samples, "state_dict") else None  # type: ignore[union-attr]
-        return {"first": self._first, "position": self._position, "source": source}
+        first = self._step_of_pass() if self._first is None else self._first  # saved before the first sample
+        return {"first": first, "position": self._position, "source": source}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._first, self._position = state["first"], state["position"]
-        if self._first is None:  # saved before the first sample
+        if self._first is None:
             return
         samples = iter(self._dataset.source)
         if state["source"] is not None:
@@ -113,11 +114,16 @@ class _Pass(Iterator[dict[str, Any]]):
         self._samples = samples
 
     def _start(self) -> None:
-        clock = self._dataset._clock
-        if clock[_PASS] == clock[_WORKERS + self._worker]:
+        self._first = self._step_of_pass()
+        if self._first is None:
             raise RuntimeError(
                 "this pass over ScheduledIterable has no step: call set_step(optimiser steps done) before every pass"
             )
+        clock = self._dataset._clock
         clock[_WORKERS + self._worker] = clock[_PASS]
-        self._first = int(clock[_STEP])
         self._samples = iter(self._dataset.source)
+
+    def _step_of_pass(self) -> int | None:
+        """The first step of a pass that was announced and not begun; None where there is none."""
+        clock = self._dataset._clock
+        return None if clock[_PASS] == clock[_WORKERS + self._worker] else int(clock[_STEP])
