@@ -81,7 +81,8 @@ def map_loader(*, sampler=None, corpus=None, batch=GLOBAL_BATCH, batch_sampler=F
                loader_class=DataLoader, **layout):  # fmt: skip
     """A loader over the scheduled corpus."""
     corpus = corpus or Corpus()
-    sampler = sampler or StepSampler(len(corpus), global_batch=GLOBAL_BATCH, seed=3)
+    if sampler is None:
+        sampler = StepSampler(len(corpus), global_batch=GLOBAL_BATCH, seed=3)
     dataset = Scheduled(corpus, noise or scheduler(), id_of, feedback=feedback)
     if batch_sampler:
         return loader_class(dataset, batch_sampler=BatchSampler(sampler, batch, False), **layout)

@@ -43,6 +43,19 @@ class Guard:
         """
         check_step(batch, step, self.dataset)
 
+    def finish(self, step: int) -> None:
+        """Raise unless the training has reached its end, at `step` optimiser steps.
+
+        Raises:
+            StaleNoiseError: the scheduler counts on another number of steps.
+        """
+        total = self.dataset.scheduler.total_steps
+        if total is not None and step != total:
+            raise StaleNoiseError(
+                f"the training ended at step {step} of {total}: the loader ran dry, as StatefulDataLoader does when it "
+                "resumes from an epoch's last batch (leave its state out there), or total_steps is another number"
+            )
+
     def state_dict(self, step: int) -> dict[str, Any]:
         """What a checkpoint taken after `step` optimiser steps needs to go on with the same noise."""
         return state_of(self.dataset, step)
