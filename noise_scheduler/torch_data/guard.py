@@ -26,13 +26,15 @@ class Guard:
     Args:
         loader: over `Scheduled` or `ScheduledIterable`.
         accumulate: batches in one optimiser step, on each process.
+        world: number of processes among which the trainer deals out whole batches, as accelerate does; None where
+            the sampler shards.
 
     Raises:
         StaleNoiseError: the layout cannot give each batch the noise of its step; the message says what to change.
     """
 
-    def __init__(self, loader: Any, *, accumulate: int = 1) -> None:
-        self.dataset, self.sampler = check_layout(loader, accumulate)
+    def __init__(self, loader: Any, *, accumulate: int = 1, world: int | None = None) -> None:
+        self.dataset, self.sampler = check_layout(loader, accumulate, world)
 
     def check(self, batch: Any, step: int) -> None:
         """Raise unless `batch` was planned for `step`, the number of optimiser steps done so far.
