@@ -72,7 +72,7 @@ class NoiseScheduler:
     _modalities: tuple[_Modality, ...] = field(init=False, repr=False, compare=False)
     _subsets: tuple[Subset, ...] = field(init=False, repr=False, compare=False)
     _digest: str = field(init=False, repr=False, compare=False)
-    _now: tuple[Clock, _Moment] | None = field(init=False, repr=False, compare=False, default=None)
+    _now: tuple[Clock | int, Clock, _Moment] | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
         if not isinstance(self.noises, Mapping) or not self.noises:
@@ -127,8 +127,8 @@ class NoiseScheduler:
             ValueError: a time needs a length that the clock does not know, or all weights of a choice are zero at
                 this clock.
         """
-        clock = clock if isinstance(clock, Clock) else self.clock(clock)
-        moment, key, hits = self._at(clock), key_of(self.seed, id), []
+        clock, moment = self._at(clock)
+        key, hits = key_of(self.seed, id), []
         if moment.modalities:
             with stream(key, clock.step, "plan/condition") as rng:
                 chosen = self._subsets[pick(moment.subsets, unit(rng.bit_generator.random_raw()))]
@@ -175,18 +175,18 @@ class NoiseScheduler:
             raise ValueError(f"{file} is not valid TOML: {error}") from error
         return from_config(cls, config)
 
-    def _at(self, clock: Clock) -> _Moment:
-        """What all schedules say at a clock; the last one asked for is kept, since samples come step by step."""
+    def _at(self, clock: Clock | int) -> tuple[Clock, _Moment]:
+        """A clock, and what all schedules say then; the last one asked for is kept, since samples come step by step."""
         now = self._now
-        if now is None or now[0] != clock:
-            weights = self.condition.weigh(self.modalities, clock)
-            moment = _Moment(
-                cumulate(weights, "condition", clock),
-                tuple(present for m in self._modalities if (present := m.at(clock)) is not None),
-            )
-            now = (clock, moment)
-            object.__setattr__(self, "_now", now)
-        return now[1]
+        if now is not None and now[0] == clock and type(clock) in (int, Clock):
+            return now[1:]
+        at = clock if isinstance(clock, Clock) else self.clock(clock)
+        moment = _Moment(
+            cumulate(self.condition.weigh(self.modalities, at), "condition", at),
+            tuple(present for modality in self._modalities if (present := modality.at(at)) is not None),
+        )
+        object.__setattr__(self, "_now", (clock if isinstance(clock, Clock) else at.step, at, moment))
+        return at, moment
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_now": None}
@@ -216,7 +216,8 @@ class _Modality(NamedTuple):
     def at(self, clock: Clock) -> _Present | None:
         """What its schedules say at a clock; None where it stays clean."""
         level = draw_at(self.level, clock)
-        if not self.most or (not isinstance(self.level, Choice) and level(_LAST) <= 0):
+        # A level moves between its first and its last quantile, but for a choice, whose values may come in any order.
+        if not self.most or (not isinstance(self.level, Choice) and max(level(0.0), level(_LAST)) <= 0):
             return None
         weights = [value_at(weight, clock) for weight in self.mixture.weights]
         cumulative = cumulate(weights, self.name, clock)

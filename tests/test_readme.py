@@ -13,7 +13,7 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DO
 
 
 def test_there_are_blocks():
-    assert len(BLOCKS) >= 3
+    assert len(BLOCKS) >= 6
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
@@ -22,6 +22,12 @@ def test_block_runs(block, tmp_path):
     file.write_text(block, encoding="utf-8")
     done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_training_scripts_are_short():
+    scripts = [block for block in BLOCKS if "StepSampler" in block or "ScheduledTrainer" in block]
+    assert len(scripts) == 3
+    assert all(len(script.splitlines()) <= 40 for script in scripts)
 
 
 def test_commands_name_what_exists():

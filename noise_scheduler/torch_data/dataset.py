@@ -61,25 +61,29 @@ class Planned:
         if self.feedback is not None:  # in another process: look where the first one writes
             self.feedback.buffer = state["_decisions"].numpy()
 
-    def _noisy(self, sample: Mapping[str, Any], id: str | int, step: int) -> dict[str, Any]:
-        """A sample's noisy version at a step, with ``noise_step`` and ``levels`` beside it."""
-        number, clock = (0, step) if self.feedback is None else self.feedback.at(step)
-        record = self.scheduler.plan(id, clock)
-        noisy, _ = self.scheduler.apply(sample, record)
-        levels = np.zeros(len(self._places), np.float32)
-        for hit in record.hits:
-            place = self._places[hit.modality]
-            levels[place] = max(levels[place], hit.level)
-        noisy["noise_step"], noisy["levels"] = step, levels
-        if self.feedback is not None:
-            noisy["noise_decisions"] = number
-        return noisy
+    def _noisy(self, samples: Sequence[tuple[Mapping[str, Any], str | int, int]]) -> list[dict[str, Any]]:
+        """Noisy versions of (sample, id, step), with ``noise_step`` and ``levels`` beside each."""
+        levels = np.zeros((len(samples), len(self._places)), np.float32)
+        result = []
+        # Rows of one tensor: they are collated in half the time that arrays take.
+        for (sample, id, step), row, tensor in zip(samples, levels, _torch.from_numpy(levels).unbind(), strict=True):
+            number, clock = (0, step) if self.feedback is None else self.feedback.at(step)
+            record = self.scheduler.plan(id, clock)
+            noisy, _ = self.scheduler.apply(sample, record)
+            for hit in record.hits:
+                place = self._places[hit.modality]
+                row[place] = max(row[place], hit.level)
+            noisy["noise_step"], noisy["levels"] = step, tensor
+            if self.feedback is not None:
+                noisy["noise_decisions"] = number
+            result.append(noisy)
+        return result
 
 
 class Scheduled(Planned, _torch_data.Dataset):  # type: ignore[misc,name-defined]
     """A data set under a noise scheduler; only `StepSampler`'s indices are valid.
 
-    Each item is the noisy sample with two more keys: ``noise_step``, and ``levels``, (M,) float32 of one level per
+    Each item is the noisy sample with two more keys: ``noise_step``, and ``levels``, a (M,) float32 tensor of one level per
     modality in the order of `NoiseScheduler.modalities` (0 where it is clean), which may serve as training targets.
     Under feedback ``noise_decisions`` is added, the number of decisions in force. A collate function of your own must
     keep ``noise_step`` (and ``noise_decisions``) for `Guard` to check.
@@ -109,17 +113,19 @@ class Scheduled(Planned, _torch_data.Dataset):  # type: ignore[misc,name-defined
         return len(self.dataset)
 
     def __getitem__(self, code: int) -> dict[str, Any]:
-        index, step = decode(code)
-        return self._item(self.dataset[index], index, step)
+        return self.__getitems__([code])[0]
 
     def __getitems__(self, codes: Sequence[int]) -> list[dict[str, Any]]:
         places = [decode(code) for code in codes]
         fetch = getattr(self.dataset, "__getitems__", None)
         samples = fetch([i for i, _ in places]) if fetch else (self.dataset[i] for i, _ in places)
-        return [self._item(sample, *place) for sample, place in zip(samples, places, strict=True)]
-
-    def _item(self, sample: Mapping[str, Any], index: int, step: int) -> dict[str, Any]:
-        return self._noisy(sample, index if self.id_of is None else self.id_of(sample), step)
+        id_of = self.id_of
+        return self._noisy(
+            [
+                (sample, index if id_of is None else id_of(sample), step)
+                for sample, (index, step) in zip(samples, places, strict=True)
+            ]
+        )
 
 
 def _share(feedback: Feedback) -> Any:

@@ -95,7 +95,8 @@ class _Pass(Iterator[dict[str, Any]]):
         sample = next(self._samples)
         batch = self._position // dataset.batch_size * self._workers + self._worker
         self._position += 1
-        return dataset._noisy(sample, dataset.id_of(sample), self._first + batch // dataset.accumulate)
+        step = self._first + batch // dataset.accumulate
+        return dataset._noisy([(sample, dataset.id_of(sample), step)])[0]
 
     def state_dict(self) -> dict[str, Any]:
         source = self._samples.state_dict() if hasattr(self._samples, "state_dict") else None  # type: ignore[union-attr]
