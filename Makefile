@@ -1,9 +1,10 @@
 # make demo: install, generate the demo corpus, train, evaluate, write runs/demo/report.html
 # make test: install, run the test suite
+# make docs: draw the pictures of the documentation anew
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-slow lint clean
+.PHONY: demo test test-slow lint docs clean
 
 demo: .venv/ready
 	$(BIN)/python -m recipes.demo_corpus data/demo
@@ -19,6 +20,11 @@ lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: .venv/ready
+	for name in easy_to_hard hard_to_easy accordion; do \
+	  $(BIN)/noise-scheduler schedule docs/curricula/$$name.toml --level-png docs/curricula/$$name.png || exit 1; \
+	done
 
 # The tested versions are pinned in constraints.txt; dependency groups need pip ≥ 25.1, hence the upgrade.
 .venv/ready: pyproject.toml constraints.txt

@@ -6,6 +6,7 @@ Public: `survey`, `Survey`.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,7 +69,13 @@ class Survey:
         return shares
 
 
-def survey(scheduler: NoiseScheduler, *, points: int = 31, samples: int = 1200) -> Survey:
+def survey(
+    scheduler: NoiseScheduler,
+    *,
+    points: int = 31,
+    samples: int = 1200,
+    watch: Callable[[Sequence[int]], Iterable[int]] = iter,
+) -> Survey:
     """Plan the same samples at steps all over a training run and count what comes out.
 
     Where the scheduler does not know `total_steps`, the first thousand steps are looked at. Adaptive schedules stay
@@ -78,6 +85,7 @@ def survey(scheduler: NoiseScheduler, *, points: int = 31, samples: int = 1200) 
         scheduler: what is looked at.
         points: steps at which it is, at most.
         samples: planned at each of them.
+        watch: gives the steps on one by one as they are done, for a progress bar.
     """
     last = (scheduler.total_steps or _STEPS_WITHOUT_LENGTH) - 1
     steps = np.unique(np.linspace(0, last, points).round().astype(np.int64))
@@ -87,7 +95,7 @@ def survey(scheduler: NoiseScheduler, *, points: int = 31, samples: int = 1200) 
     durations = {m: np.full(len(steps), np.nan) for m in noises}
     types = {m: {noise: np.zeros(len(steps)) for noise in names} for m, names in noises.items()}
     conditions: dict[str, Array] = {}
-    for point, step in enumerate(steps.tolist()):
+    for point, step in enumerate(watch(steps.tolist())):
         hits: Counter[str] = Counter()
         seen: dict[str, list[tuple[float, float]]] = {m: [] for m in noises}
         for id in range(samples):
