@@ -315,5 +315,6 @@ def _id_of(sample: Any) -> str:
     return str(sample["id"])
 
 
-def _collate_rows(samples: list[dict[str, Any]]) -> tuple[RawBatch, Tensor]:
-    return collate(samples), torch.tensor([sample["row"] for sample in samples])
+def _collate_rows(samples: list[dict[str, Any]]) -> tuple[RawBatch, dict[str, Tensor]]:
+    columns = {name: torch.tensor([sample[name] for sample in samples]) for name in ("row", "noise_step")}
+    return collate(samples), columns

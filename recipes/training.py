@@ -32,6 +32,7 @@ from models.losses import consistency, student_loss, teacher_loss
 from models.model import EmotionModel
 from models.seeding import seeded
 from noise_scheduler.torch_data import StepSampler, decode
+from noise_scheduler.torch_data.lightning import NoiseCallback
 
 Report = Callable[[int, int], None]
 Views = Callable[[int, int, Tensor], tuple[dict[str, Tensor], dict[str, Tensor]]]
@@ -191,17 +192,17 @@ class _EndToEndTraining(_Training):
     def trained(self) -> nn.Module:
         return self.model
 
-    def training_step(self, batch: tuple[RawBatch, Tensor]) -> Tensor:
-        raw, rows = batch
+    def training_step(self, batch: tuple[RawBatch, dict[str, Tensor]]) -> Tensor:
+        raw, columns = batch
         assert raw.label is not None
         with torch.no_grad():
-            target = self._teacher[0].fuse(*self.clean(self.global_step, 0, rows))
+            target = self._teacher[0].fuse(*self.clean(self.global_step, 0, columns["row"]))
         output = self.model(raw, generator=self.generator)
         loss = student_loss(output, target, raw.label, class_weight=self.class_weight)
         self.log_dict(loss.terms | {"loss": loss.total.detach()}, batch_size=len(raw))
         return loss.total
 
-    def validation_step(self, batch: tuple[RawBatch, Tensor]) -> None:
+    def validation_step(self, batch: tuple[RawBatch, dict[str, Tensor]]) -> None:
         raw, _ = batch
         assert raw.label is not None
         self.recall.update(self.model(raw).logits, raw.label)
@@ -302,7 +303,10 @@ def fit_end_to_end(
     log: Path,
     report: Report,
 ) -> float:
-    """Train encoders and fusion together in place; loaders give (raw batch, rows). Gives UA on validation."""
+    """Train encoders and fusion together in place; gives UA on validation.
+
+    The loaders give (raw batch, columns); the columns ``row`` and ``noise_step`` are (B,) int64.
+    """
     training = _EndToEndTraining(
         model,
         teacher,
@@ -313,7 +317,7 @@ def fit_end_to_end(
         learning_rate=learning_rate,
         weight_decay=weight_decay,
     )
-    _fit(training, train, validation, epochs, seed, log, report)
+    _fit(training, train, validation, epochs, seed, log, report, NoiseCallback(train))
     model.load_state_dict(training.best_state)
     model.eval()
     return training.best_score
@@ -344,6 +348,7 @@ def _fit(
     seed: int,
     log: Path,
     report: Report,
+    *callbacks: lightning.Callback,
 ) -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     with warnings.catch_warnings(), seeded(seed):
@@ -354,7 +359,7 @@ def _fit(
             max_epochs=epochs,
             gradient_clip_val=1.0,
             logger=TensorBoardLogger(log.parent, name=log.name, version=""),
-            callbacks=[_Progress(report, training.steps)],
+            callbacks=[_Progress(report, training.steps), *callbacks],
             log_every_n_steps=10,
             num_sanity_val_steps=0,
             enable_checkpointing=False,
