@@ -118,7 +118,7 @@ def test_the_same_command_writes_the_same_files(config, here):
         ),
         (CONFIG.replace("50%", "3ep"), r"'3ep' needs steps_per_epoch: give --steps-per-epoch N, or write"),
         (CONFIG.replace("total_steps = 200", "total_steps = 0"), r"total_steps must be ≥ 1"),
-        (CONFIG.replace("count = 2}", 'count = "two"}'), r"count"),
+        (CONFIG.replace('"], count = 2}', '"], count = 3}'), r"noises.video: count must be a whole number from 0 to"),
         ("seed = 1", r"needs the key 'noises'"),
         (b"\xff\xfe", r"save it as UTF-8"),
     ],
