@@ -119,7 +119,10 @@ class Balance(Adaptive):
     most: float = 1.0
 
     def __post_init__(self) -> None:
-        items = self.reliance.items() if isinstance(self.reliance, Mapping) else self.reliance
+        items = tuple(self.reliance.items()) if isinstance(self.reliance, Mapping) else self.reliance
+        pairs = isinstance(items, tuple | list) and all(isinstance(i, tuple | list) and len(i) == 2 for i in items)
+        if not pairs:
+            raise ValueError(f"reliance is a mapping from modality to metric, not {self.reliance!r}")
         object.__setattr__(self, "reliance", tuple((str(name), str(metric)) for name, metric in items))
         _floats(self, "start", "change", "least", "most")
         names = [name for name, _ in self.reliance]
@@ -195,7 +198,7 @@ def balance(
         reliance: modality → key of the metric that says how much the score loses without that modality.
         start, change, least, most: as `keep_in_band`.
     """
-    return Balance(modality, tuple(reliance.items()), start, change, least, most)
+    return Balance(modality, reliance, start, change, least, most)  # type: ignore[arg-type]
 
 
 def _floats(schedule: Adaptive, *names: str) -> None:

@@ -10,7 +10,11 @@ import operator
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import lru_cache
 from typing import Any
+
+import numpy as np
 
 Time = int | float | str
 """A point in training: steps (``500``), epochs (``"3ep"``) or a share of the whole (``"60%"``)."""
@@ -56,9 +60,9 @@ class Clock:
         """
         amount, unit = parse_time(time)
         if unit == "ep":
-            return amount * self._known("steps_per_epoch", time)
+            return _steps_of(time, self._known("steps_per_epoch", time), 1)
         if unit == "%":
-            return amount * self._known("total_steps", time) / 100
+            return _steps_of(time, self._known("total_steps", time), 100)
         return amount
 
     def after(self, time: Time) -> Clock | None:
@@ -89,6 +93,14 @@ def parse_time(time: Time) -> tuple[float, str]:
     """
     if isinstance(time, str) and (match := _TIME.fullmatch(time)):
         return float(match[1]), match[2]
-    if isinstance(time, int | float) and not isinstance(time, bool) and 0 <= time < float("inf"):
+    if isinstance(time, int | float | np.integer) and not isinstance(time, bool) and 0 <= time < float("inf"):
         return float(time), ""
     raise ValueError(f"a time is steps (500), epochs ('3ep') or a share of training ('60%'), not {time!r}")
+
+
+@lru_cache(maxsize=4096)
+def _steps_of(time: str, length: int, parts: int) -> float:
+    """A time that counts in `parts` of a `length`, rounded once: ``"0.07ep"`` of 100 steps are 7, not a bit more."""
+    match = _TIME.fullmatch(time)
+    assert match is not None
+    return float(Fraction(match[1]) * length / parts)

@@ -80,6 +80,12 @@ class Fixed:
 
     modalities: str | Subset
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.modalities, str | tuple | list):
+            raise TypeError(f"fixed takes names of modalities or their initials, not {self.modalities!r}")
+        if not isinstance(self.modalities, str):
+            object.__setattr__(self, "modalities", tuple(self.modalities))
+
     def subsets(self, modalities: Sequence[str]) -> tuple[Subset, ...]:
         return (_resolve(self.modalities, modalities, "fixed"),)
 
@@ -120,9 +126,12 @@ class Independent:
     def _of(self, modalities: Sequence[str]) -> dict[str, Number]:
         if not isinstance(self.rates, tuple):
             return dict.fromkeys(modalities, self.rates)
-        rates = {}
+        rates: dict[str, Number] = {}
         for name, rate in self.rates:
-            rates.update(dict.fromkeys(_resolve(name, modalities, "independent"), rate))
+            for modality in _resolve(name, modalities, "independent"):
+                if modality in rates:
+                    raise ValueError(f"independent gives two rates for {modality!r}")
+                rates[modality] = rate
         for modality in modalities:
             if modality not in rates:
                 raise ValueError(f"independent gives no rate for {modality!r}; 0 leaves it clean")
@@ -156,7 +165,7 @@ class MissingRate:
         return [by_size[len(subset)] for subset in self.subsets(modalities)]
 
 
-def any_subset(weights: Mapping[str, Number] | None = None) -> AnySubset:
+def any_subset(weights: Mapping[Any, Number] | None = None) -> AnySubset:
     """Every subset of the modalities, none and all included, equally likely where no weight is given.
 
     Args:
@@ -165,7 +174,7 @@ def any_subset(weights: Mapping[str, Number] | None = None) -> AnySubset:
     return AnySubset(weights or ())  # type: ignore[arg-type]
 
 
-def six_conditions(weights: Mapping[str, Number] | None = None) -> SixConditions:
+def six_conditions(weights: Mapping[Any, Number] | None = None) -> SixConditions:
     """One of a, v, t, av, at, vt (three modalities: one or two are hit), equally likely where no weight is given.
 
     Args:
@@ -176,7 +185,7 @@ def six_conditions(weights: Mapping[str, Number] | None = None) -> SixConditions
 
 def fixed(modalities: str | Sequence[str]) -> Fixed:
     """Always `modalities`: a tuple of names, one name, or initials such as ``"av"``."""
-    return Fixed(modalities if isinstance(modalities, str) else tuple(modalities))
+    return Fixed(modalities)  # type: ignore[arg-type]
 
 
 def independent(rates: Number | Mapping[str, Number]) -> Independent:
@@ -224,9 +233,14 @@ def _combinations(modalities: tuple[str, ...], sizes: tuple[int, ...]) -> tuple[
 
 
 def _checked(subsets: tuple[Subset, ...], special: Pairs, modalities: Sequence[str], owner: str) -> tuple[Subset, ...]:
+    seen: dict[Subset, str] = {}
     for name, _ in special:
-        if _resolve(name, modalities, owner) not in subsets:
+        subset = _resolve(name, modalities, owner)
+        if subset not in subsets:
             raise ValueError(f"{owner} never hits {name!r}; its subsets: {', '.join('+'.join(s) for s in subsets)}")
+        if subset in seen:
+            raise ValueError(f"{owner} gives two weights for one subset: {seen[subset]!r} and {name!r}")
+        seen[subset] = name
     return subsets
 
 
@@ -239,8 +253,12 @@ def _weights(subsets: tuple[Subset, ...], special: Pairs, modalities: Sequence[s
 
 def _pairs(weights: Any, what: str) -> Pairs:
     """(subset, number ≥ 0) pairs of a mapping, or of pairs."""
-    items = weights.items() if isinstance(weights, Mapping) else weights
-    pairs = tuple((str(name), as_number(weight, what)) for name, weight in items)
+    items = tuple(weights.items()) if isinstance(weights, Mapping) else weights
+    if not isinstance(items, tuple | list) or not all(isinstance(i, tuple | list) and len(i) == 2 for i in items):
+        raise TypeError(f"{what}: expected a mapping such as {{'audio': 0.5}}, not {weights!r}")
+    pairs = tuple(
+        ("+".join(name) if isinstance(name, tuple) else str(name), as_number(weight, what)) for name, weight in items
+    )
     for name, weight in pairs:
         if bounds(weight)[0] < 0:
             raise ValueError(f"{what} must be ≥ 0, not {weight!r} for {name!r}")

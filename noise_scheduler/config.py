@@ -134,16 +134,20 @@ def _from_config(value: Any, kinds: Mapping[str, Any], where: str) -> Any:
         return {name: _from_config(item, kinds, f"{where}.{name}") for name, item in value.items()}
     fields = dict(value)
     kind = fields.pop("kind")
-    if kind not in kinds:
+    if not isinstance(kind, str) or kind not in kinds:
         raise KeyError(f"{where} has no kind {kind!r}; {nearest(str(kind), kinds)}")
     parameters = inspect.signature(kinds[kind]).parameters
     for name in fields:
         if name not in parameters:
-            raise KeyError(f"{kind} has no parameter {name!r}; {nearest(name, parameters)}")
+            raise KeyError(f"{where}: {kind} has no parameter {name!r}; {nearest(name, parameters)}")
     for name, parameter in parameters.items():
         if parameter.default is parameter.empty and name not in fields:
             raise KeyError(f"{where}: {kind} lacks the parameter {name!r}; it takes {', '.join(parameters)}")
-    return kinds[kind](**{name: _from_config(item, kinds, f"{where}.{name}") for name, item in fields.items()})
+    arguments = {name: _from_config(item, kinds, f"{where}.{name}") for name, item in fields.items()}
+    try:
+        return kinds[kind](**arguments)
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"{where}: {error}") from error
 
 
 def _mixture_to_config(noises: Mixture) -> Any:

@@ -7,6 +7,8 @@ Public: `easy_to_hard`, `hard_to_easy`, `accordion`.
 
 from __future__ import annotations
 
+import numpy as np
+
 from .clock import Time
 from .curves import linear
 from .distribution import Uniform, uniform
@@ -38,5 +40,5 @@ def accordion(*, width: float = 0.2, since: Time = 0, until: Time = "60%") -> Un
 
 
 def _check_width(width: float) -> None:
-    if not 0 <= width <= 1:
-        raise ValueError(f"width must be in [0, 1], not {width!r}")
+    if not isinstance(width, int | float | np.number) or isinstance(width, bool) or not 0 <= width <= 1:
+        raise ValueError(f"width must be a number in [0, 1], not {width!r}")

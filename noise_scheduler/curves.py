@@ -25,6 +25,11 @@ class Constant(Schedule):
 
     value: float
 
+    def __post_init__(self) -> None:
+        check_schedules(self, "value")
+        if hasattr(self.value, "at"):
+            raise TypeError(f"a constant is a number, not the schedule {self.value!r}")
+
     def at(self, clock: Clock) -> float:
         return self.value
 
@@ -83,13 +88,18 @@ class Exponential(Schedule):
 
     def __post_init__(self) -> None:
         _check_ramp(self)
-        if hull(self.start, self.end)[0] <= 0:
+        low, high = hull(self.start, self.end)
+        if low <= 0:
             raise ValueError("an exponential curve runs between positive values; use polynomial from or to 0")
+        if low < 1e-100 or high > 1e100:
+            raise ValueError(f"the ends of an exponential curve must stay in [1e-100, 1e100], not [{low:g}, {high:g}]")
 
     def at(self, clock: Clock) -> float:
         start, end = value_at(self.start, clock), value_at(self.end, clock)
-        ratio = exp(log(end / start) * _share(clock, self.since, self.until))
-        return min(max(start * ratio, min(start, end)), max(start, end))
+        share = _share(clock, self.since, self.until)
+        if share == 1.0:
+            return end  # which rounding would miss
+        return min(max(start * exp(log(end / start) * share), min(start, end)), max(start, end))
 
     def bounds(self) -> tuple[float, float]:
         return hull(self.start, self.end)

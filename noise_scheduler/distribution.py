@@ -25,7 +25,7 @@ from .schedule import Number, Schedule, as_number, between, bounds, check_schedu
 Draw = Callable[[float], float]
 """A uniform number in [0, 1) → a value."""
 
-_NODES = 1025
+_NODES = 1537
 _REACH = 5.0  # of the tanh-sinh nodes: beta(0.1, ·) has 1e-10 of its mass beyond
 _SPREADS = 8.0  # standard deviations of a truncated normal that its table covers
 
@@ -92,7 +92,10 @@ class Beta:
 
 @dataclass(frozen=True, slots=True)
 class TruncatedNormal:
-    """A normal distribution cut to [`low`, `high`]; `mean` and `std` are those before the cut."""
+    """A normal distribution cut to [`low`, `high`]; `mean` and `std` are those before the cut.
+
+    Where schedules make the bounds cross, it is `high`.
+    """
 
     mean: Number
     std: Number
@@ -103,11 +106,13 @@ class TruncatedNormal:
         check_schedules(self, "mean", "std", "low", "high")
         if bounds(self.std)[0] < 0:
             raise ValueError(f"std must be ≥ 0, not {self.std!r}")
+        if bounds(self.low)[0] > bounds(self.high)[1]:
+            raise ValueError(f"a normal distribution is cut to [low, high], not to [{self.low!r}, {self.high!r}]")
 
     def quantile(self, clock: Clock) -> Draw:
-        parameters = (value_at(value, clock) for value in (self.mean, self.std, self.low, self.high))
-        table = _normal_table(*parameters)
-        return lambda u: quantile(table, u)
+        low, high = value_at(self.low, clock), value_at(self.high, clock)
+        table = _normal_table(value_at(self.mean, clock), value_at(self.std, clock), low, high)
+        return lambda u: min(max(quantile(table, u), low), high)
 
     def bounds(self) -> tuple[float, float]:
         return hull(self.low, self.high)
@@ -118,10 +123,14 @@ class Choice:
     """One of some values, by weight."""
 
     values: tuple[float, ...]
-    weights: tuple[Number, ...]
+    weights: tuple[Number, ...] = ()
+    """One for each value; none for equal chance."""
 
     def __post_init__(self) -> None:
-        if not self.values or len(self.values) != len(self.weights):
+        lists = isinstance(self.values, tuple | list) and isinstance(self.weights, tuple | list)
+        if lists and not self.weights:
+            object.__setattr__(self, "weights", (1.0,) * len(self.values))
+        if not lists or not self.values or len(self.values) != len(self.weights):
             raise ValueError(f"choice needs values and as many weights, not {self.values!r} and {self.weights!r}")
         values = tuple(as_number(value, "a value of choice") for value in self.values)
         if any(hasattr(value, "at") for value in values):
@@ -162,8 +171,7 @@ def choice(values: Mapping[float, Number] | Iterable[float]) -> Choice:
     """One of some values: ``choice({0.2: 1, 0.6: 3})`` by weight (numbers or schedules), a list with equal chance."""
     if isinstance(values, Mapping):
         return Choice(tuple(values), tuple(values.values()))
-    values = tuple(values)
-    return Choice(values, (1.0,) * len(values))
+    return Choice(tuple(values))
 
 
 def draw_at(level: Level, clock: Clock) -> Draw:
@@ -207,7 +215,7 @@ def pick(cumulative: list[float], u: float) -> int:
     for index, total in enumerate(cumulative):
         if target < total:
             return index
-    raise AssertionError("u must be below 1")
+    return cumulative.index(cumulative[-1])  # rounding: the weights are next to nothing
 
 
 @lru_cache(maxsize=64)
@@ -245,4 +253,5 @@ def _normal_table(mean: float, std: float, low: float, high: float) -> Table:
     if not std or last <= first:
         return [0.0, 1.0], [mode, mode]
     values = first + (last - first) * (np.arange(_NODES) / (_NODES - 1))
-    return quantile_table(values, values, -0.5 * ((values - mean) / std) ** 2)
+    from_mode = (values - mode) / std
+    return quantile_table(values, values, -0.5 * from_mode * (from_mode + 2 * (mode - mean) / std))

@@ -2,7 +2,8 @@
 
 `math.exp`, `math.log`, `math.cos` and their NumPy twins may differ in the last bit between C libraries and
 instruction sets. Plans must not, so schedules and distributions use these: only + − × ÷, comparison and powers of
-two, each of which IEEE 754 rounds in one way. All are within 4 units in the last place of the true value.
+two, each of which IEEE 754 rounds in one way. All are within 4 units in the last place of the true value,
+but for `power`, whose error grows with the logarithm of its result.
 
 Public: `exp`, `log`, `power`, `half_cosine`; `quantile_table`, `quantile`, `Table`.
 """

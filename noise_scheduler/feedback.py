@@ -116,8 +116,10 @@ class Feedback:
         """Take up a trace: every decision is taken again from its metrics and must come out the same.
 
         Raises:
-            FeedbackError: it is the trace of another configuration, or a decision comes out differently.
+            FeedbackError: it is no trace or that of another configuration, or a decision comes out differently.
         """
+        if "config" not in state or "trace" not in state:
+            raise FeedbackError(f"a trace of decisions has the keys config and trace, not {', '.join(map(str, state))}")
         if state["config"] != self.scheduler.digest:
             raise FeedbackError(
                 f"this trace belongs to the configuration {state['config']}, not to {self.scheduler.digest}; "
@@ -125,11 +127,17 @@ class Feedback:
             )
         again = Feedback(self.scheduler, delay=self.delay)
         for entry in state["trace"]:
-            again.update(entry["metrics"], step=entry["step"])
+            try:
+                again.update(entry["metrics"], step=entry["step"])
+            except (KeyError, TypeError, ValueError) as error:
+                raise FeedbackError(f"{entry!r} is no decision of this configuration ({error})") from error
             if again.trace[-1] != entry:
                 raise FeedbackError(f"the decision {entry} comes out as {again.trace[-1]}: was delay= another one?")
         self.trace = again.trace
         self.buffer[:] = again.buffer
+        self._now = None
+        if self.trace_file is not None:
+            self.save(self.trace_file)
 
     def save(self, file: str | Path) -> None:
         """Write the trace as JSON lines: first the configuration's digest, then a line for each decision."""

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from . import registry
 from .contract import Noise
 from .distribution import Choice, check_weights
@@ -42,7 +44,8 @@ class Mixture:
         object.__setattr__(self, "noises", noises)
         object.__setattr__(self, "weights", check_weights(self.weights, "a mixture"))
         if not isinstance(self.count, Choice):
-            if isinstance(self.count, bool) or self.count != int(self.count):
+            number = isinstance(self.count, int | float | np.number) and not isinstance(self.count, bool)
+            if not number or self.count % 1:
                 raise ValueError(f"count must be a whole number or a choice among such, not {self.count!r}")
             object.__setattr__(self, "count", int(self.count))
         for count in self.counts:

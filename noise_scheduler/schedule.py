@@ -136,8 +136,8 @@ class Maximum(Schedule):
     values: tuple[Number, ...]
 
     def __post_init__(self) -> None:
-        if not self.values:
-            raise ValueError("maximum needs at least one number or schedule")
+        if not isinstance(self.values, tuple | list) or not self.values:
+            raise ValueError(f"maximum needs at least one number or schedule, not {self.values!r}")
         object.__setattr__(self, "values", tuple(as_number(value, "maximum") for value in self.values))
 
     def at(self, clock: Clock) -> float:
@@ -179,7 +179,9 @@ def hull(*values: Number) -> tuple[float, float]:
 
 
 def between(start: float, end: float, share: float) -> float:
-    """The point at `share` from `start` to `end`; rounding never takes it beyond either."""
+    """The point at `share` from `start` to `end`; exactly `end` at 1, and never beyond either by rounding."""
+    if share >= 1.0:
+        return end
     return min(max(start + (end - start) * share, min(start, end)), max(start, end))
 
 

@@ -38,7 +38,8 @@ class Bursts:
         low, high = bounds(self.share)
         if not 0 < high <= 1 or low < 0:
             raise ValueError(f"the share of a span must stay in [0, 1], but can reach [{low:g}, {high:g}]")
-        if isinstance(self.count, bool) or not 1 <= self.count <= 64 or self.count != int(self.count):
+        number = isinstance(self.count, int | float | np.number) and not isinstance(self.count, bool)
+        if not number or not 1 <= self.count <= 64 or self.count % 1:
             raise ValueError(f"the count of bursts must be a whole number from 1 to 64, not {self.count!r}")
         object.__setattr__(self, "count", int(self.count))
 

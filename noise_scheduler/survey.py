@@ -100,8 +100,9 @@ def survey(
         seen: dict[str, list[tuple[float, float]]] = {m: [] for m in noises}
         for id in range(samples):
             record = scheduler.plan(id, step)
+            for modality, noise in {(hit.modality, hit.noise) for hit in record.hits}:
+                types[modality][noise][point] += 1 / samples
             for hit in record.hits:
-                types[hit.modality][hit.noise][point] += 1 / samples
                 seen[hit.modality].append((hit.level, sum(b - a for a, b in hit.spans) if hit.spans else 1.0))
             hits["+".join(dict.fromkeys(hit.modality for hit in record.hits))] += 1
         for name, count in hits.items():

@@ -4,7 +4,7 @@ import hashlib
 
 import noise_scheduler as ns
 
-EXPECTED = "147e9523705e1afb6bda745963867f88"
+EXPECTED = "12ad47acbfdeb528f4f68513babe3b23"
 NOISES = {"feature": ["feature/missing", "feature/beta_schedule"], "text": ["text/word_loss", "text/missing"]}
 
 

@@ -99,6 +99,36 @@ def test_registered_class_is_built_and_described(clean_registry):
     assert registry.changed_fields(Shout(marks=4)) == {"marks": 4}
 
 
+def test_stages_are_those_of_the_physical_chain(clean_registry):
+    assert registry.STAGES == ("source", "scene", "capture", "channel")
+    for stage in registry.STAGES:
+        ns.register(f"text/{stage}", stage=stage)(make())
+        assert registry.stage_of(f"text/{stage}") == ns.describe(f"text/{stage}").stage == stage
+        assert f"text/{stage} (version 1, stage {stage})" in str(ns.describe(f"text/{stage}"))
+    ns.register("text/plain")(make())
+    assert ns.describe("text/plain").stage == "capture"
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [("air", "'air'; valid: capture, channel, scene, source"), ("chanel", "'channel'"), (3, "3; valid: capture")],
+)
+def test_unknown_stage_lists_the_nearest(clean_registry, stage, message):
+    with pytest.raises(ValueError, match=f"text/a: no stage is called .*{message}"):
+        ns.register("text/a", stage=stage)(make())
+    assert "text/a" not in ns.names()
+
+
+def test_every_built_in_noise_has_a_stage_that_fits_its_kind():
+    stages = {name: ns.describe(name).stage for name in ns.names()}
+    assert {stages[name] for name in stages if name.endswith("/missing")} == {"channel"}
+    assert (stages["text/keyboard"], stages["audio/reverb"], stages["audio/white_noise"]) == (
+        "source",
+        "scene",
+        "capture",
+    )
+
+
 def test_lists_become_tuples():
     assert ns.build("audio/white_noise", snr_db_range=[20, 0]) == ns.build("audio/white_noise", snr_db_range=(20, 0))
 

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import pickle
 import random
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,29 @@ def scheduler(**changes):
     return ns.NoiseScheduler(NOISES, **(arguments | changes))
 
 
+def rich(**changes):
+    """Mixtures, spans, several noises, a rule, all of them moving."""
+    quiet, loud = (ns.build("audio/white_noise", snr_db_range=ends) for ends in ((30, 20), (10, 0)))
+    arguments = {
+        "level": {
+            "audio": ns.uniform(0.1, ns.linear(0.2, 1.0)),
+            "video": ns.beta(ns.linear(1, 5), 2),
+            "text": ns.choice({0.3: ns.linear(1, 0), 0.9: ns.linear(0, 1)}),
+        },
+        "condition": ns.any_subset({"": ns.linear(4, 0)}),
+        "span": ns.bursts(ns.uniform(0.2, 1.0), count=2),
+        "seed": 5,
+        "steps_per_epoch": 10,
+        "total_steps": 100,
+    }
+    noises = {
+        "audio": ns.mixture({quiet: 1, loud: ns.linear(0.1, 3), "audio/missing": 0.5}, count=ns.choice([0, 1, 2])),
+        "video": ns.mixture(["image/low_light", "image/occlusion"], count=2),
+        "text": ns.mixture(["text/word_loss", "text/keyboard"], count=ns.choice({1: 1, 2: ns.linear(0, 2)})),
+    }
+    return ns.NoiseScheduler(noises, **(arguments | changes))
+
+
 def same(a, b):
     return a.keys() == b.keys() and all(np.array_equal(a[k], b[k]) for k in a)
 
@@ -37,6 +61,68 @@ def test_plan_is_a_pure_function_of_config_seed_id_and_step():
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(lambda i: fresh.plan(f"u{i // 3}", (0, 1, 999)[i % 3]), range(60))) == first
     assert scheduler(seed=8).plan("u0", 0) != first[0]
+
+
+def test_plans_are_cached_by_nothing_but_the_clock():
+    """A scheduler asked in any order, by step or by clock, plans as one that was just made."""
+    warm = rich()
+    clocks = [ns.Clock(step, *lengths) for step in range(0, 130, 9) for lengths in ((10, 100), (7, 60), (1, 1))]
+    random.Random(0).shuffle(clocks)
+    for clock in clocks * 2:
+        assert [warm.plan(i, clock) for i in range(3)] == [rich().plan(i, clock) for i in range(3)]
+        assert warm.plan("a", clock.step) == rich().plan("a", clock.step)
+
+
+def test_decisions_are_part_of_the_clock():
+    rule = ns.keep_in_band("m", 0, 1, start=0.2)
+    adaptive = scheduler(level=rule, condition=ns.fixed("t"))
+    for value in (0.7, 0.4, 0.7):
+        assert adaptive.plan("a", ns.Clock(3, None, 1000, {rule: value})).level("text") == value
+    assert adaptive.plan("a", 3).level("text") == 0.2
+
+
+def test_threads_at_different_steps_plan_and_apply_as_one_thread(utterance):
+    shared, jobs = rich(), [(i, step) for step in (0, 20, 40, 60, 80, 99) for i in range(4)] * 3
+    serial = {job: rich()(utterance, id=job[0], step=job[1]) for job in dict.fromkeys(jobs)}
+    with ThreadPoolExecutor(8) as pool:
+        parallel = pool.map(lambda job: shared(utterance, id=job[0], step=job[1]), jobs)
+    for job, (noisy, record) in zip(jobs, parallel, strict=True):
+        assert record == serial[job][1]
+        assert same(noisy, serial[job][0])
+
+
+def test_a_scheduler_through_pickle_plans_the_same():
+    original = rich()
+    original.plan("a", 7)
+    again = pickle.loads(pickle.dumps(original))
+    assert again == original
+    assert again.digest == original.digest
+    for step in (7, 0, 99):
+        assert [again.plan(i, step) for i in range(20)] == [original.plan(i, step) for i in range(20)]
+
+
+def test_records_of_mixtures_and_spans_replay_the_same_bytes_through_json(utterance):
+    planner, seen = rich(), set()
+    for step in (0, 30, 60, 99):
+        for i in range(8):
+            noisy, record = planner(utterance, id=i, step=step)
+            line = record.to_json()
+            assert ns.Record.from_json(line) == record
+            assert ns.Record.from_json(line).to_json() == line
+            assert same(ns.replay(utterance, ns.Record.from_json(line)), noisy)
+            again, done = planner.apply(utterance, planner.plan(i, step))
+            assert done == record
+            assert same(again, noisy)
+            seen |= {(hit.modality, sum(h.modality == hit.modality for h in record.hits)) for hit in record.hits}
+    assert {("audio", 2), ("video", 2), ("text", 1), ("text", 2)} <= seen
+
+
+@pytest.mark.parametrize("lengths", [(1, 1), (1, 100), (10, 1), (10**9, 10**9)])
+def test_extreme_clocks_are_defined(lengths):
+    for step in (0, 1, 100, 10**12):
+        for i in range(20):
+            for hit in rich().plan(i, ns.Clock(step, *lengths)).hits:
+                assert 0 < hit.level <= 1
 
 
 def test_conditions_types_and_levels_have_their_distributions():
@@ -58,6 +144,48 @@ def test_level_follows_its_schedule():
     assert {hit.level for hit in ramp.plan("a", 50).hits} == {0.5}
     assert ramp.plan("a", 50).level("audio") == 0.5
     assert ramp.plan("a", 50).level("smell") == 0
+
+
+def test_a_level_for_each_modality():
+    levels = {"text": 0.2, "audio": ns.linear(0, 1, until=10), "video": ns.choice([0.5, 0.7])}
+    each = scheduler(level=levels, condition=ns.fixed("avt"))
+    for i in range(20):
+        plan = each.plan(i, 4)
+        assert plan.level("text") == 0.2
+        assert plan.level("audio") == 0.4
+        assert plan.level("video") in (0.5, 0.7)
+    assert {hit.modality for hit in each.plan(0, 0).hits} == {"video", "text"}
+    assert each == scheduler(level=dict(reversed(levels.items())), condition=ns.fixed("avt"))
+
+
+def test_the_level_of_a_modality_does_not_depend_on_that_of_others():
+    one = scheduler(level={"text": ns.uniform(0, 1), "audio": 0.1, "video": 0.1}, condition=ns.fixed("avt"))
+    other = scheduler(level=ns.uniform(0, 1), condition=ns.fixed("avt"))
+    for i in range(20):
+        assert one.plan(i, 3).only("text").hits == other.plan(i, 3).only("text").hits
+
+
+@pytest.mark.parametrize(
+    ("level", "message"),
+    [
+        ({"text": 1, "audio": 1}, "level: 'video' needs one too"),
+        ({"text": 1, "audio": 1, "video": 1, "smell": 1}, "level: no modality is called 'smell'; valid: audio"),
+        ({"text": 1, "audio": 1, "vidio": 1}, "level: no modality is called 'vidio'; did you mean 'video'"),
+        ({"text": 1, "audio": 1, "video": ns.linear(0, 2)}, "level must stay in"),
+    ],
+)
+def test_bad_level_for_each_modality(level, message):
+    with pytest.raises(ValueError, match=message):
+        scheduler(level=level)
+
+
+@pytest.mark.parametrize(
+    "level", [ns.beta(2, 0.5, low=1, high=0), ns.uniform(1, 0), ns.choice({0.8: 1, 0: 1})], ids=str
+)
+def test_a_level_that_may_end_at_zero_still_hits(level):
+    """The last quantile of a distribution that is turned is its lowest."""
+    turned = ns.NoiseScheduler({"text": "text/missing"}, level=level, condition=ns.fixed("text"))
+    assert sum(bool(turned.plan(i).hits) for i in range(200)) > 60
 
 
 def test_weights_may_be_schedules():
@@ -228,6 +356,14 @@ def test_unknown_keys_name_the_nearest(config, message):
         ({"text": "text/missing"}, {"level": 1.5}, "level must stay"),
         ({"text": "text/missing"}, {"level": ns.uniform(0, ns.linear(0, 2))}, "level must stay"),
         ({"text": "text/missing"}, {"level": "high"}, "expected a number"),
+        ({"text": "text/missing"}, {"level": float("nan")}, "level must stay"),
+        ({"text": "text/missing"}, {"level": ns.linear(0, 1).scale(1.5)}, "can reach .0, 1.5"),
+        ({"text": "text/missing"}, {"span": 0}, "the share of a span"),
+        ({"text": "text/missing"}, {"span": ns.uniform(0, 1.5)}, "the share of a span"),
+        ({"text": "text/missing"}, {"span": "half"}, "expected a number"),
+        ({"text": "text/missing"}, {"condition": ns.fixed("audio")}, "names no modality"),
+        ({"text": "text/missing"}, {"steps_per_epoch": 2.5}, "steps_per_epoch must be an integer"),
+        (["text/missing"], {}, "must be a mapping"),
         ({"text": "text/missing"}, {"seed": -1}, "seed"),
         ({"text": "text/missing"}, {"condition": "any_subset"}, "condition must be"),
         ({"text": "text/missing"}, {"total_steps": 0}, "total_steps"),

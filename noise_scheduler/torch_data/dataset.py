@@ -83,8 +83,8 @@ class Planned:
 class Scheduled(Planned, _torch_data.Dataset):  # type: ignore[misc,name-defined]
     """A data set under a noise scheduler; only `StepSampler`'s indices are valid.
 
-    Each item is the noisy sample with two more keys: ``noise_step``, and ``levels``, a (M,) float32 tensor of one level per
-    modality in the order of `NoiseScheduler.modalities` (0 where it is clean), which may serve as training targets.
+    Each item is the noisy sample with two more keys: ``noise_step``, and ``levels``, a (M,) float32 tensor of one
+    level per modality in the order of `NoiseScheduler.modalities` (0 where it is clean), a possible training target.
     Under feedback ``noise_decisions`` is added, the number of decisions in force. A collate function of your own must
     keep ``noise_step`` (and ``noise_decisions``) for `Guard` to check.
 
