@@ -173,6 +173,11 @@ def test_every_rule_is_unchanged_by_serialisation(rule):
     assert_same(through_json(original), original)
 
 
+def test_yes_and_no_stay_what_they_are():
+    rule = ns.keep_in_band("loss", 0, 1, higher_is_better=False)
+    assert ns.NoiseScheduler({"text": "text/missing"}, level=rule).to_dict()["level"]["higher_is_better"] is False
+
+
 def test_every_kind_has_a_name_and_every_name_a_kind():
     """A class that is added to a family without a name in configurations is noticed."""
     named = set(config_module._NAMES)

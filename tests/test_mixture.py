@@ -46,6 +46,14 @@ def test_counts_by_choice_move():
         assert near(sum(map(bool, plans(mixture, step=step))) / 3000, p)
 
 
+def test_a_noise_whose_level_is_zero_does_not_hit():
+    drawn = plans(ns.mixture(AUDIO, count=2), level=ns.choice({0: 1, 0.5: 3}))
+    assert {hit.level for hits in drawn for hit in hits} == {0.5}
+    counts = Counter(map(len, drawn))
+    for count, p in ((0, 1 / 16), (1, 6 / 16), (2, 9 / 16)):
+        assert near(counts[count] / 3000, p)
+
+
 def test_one_is_drawn_by_weight():
     got = Counter(hits[0].noise for hits in plans(ns.mixture(dict(zip(AUDIO, (1, 2, 0, 5), strict=True)))))
     for noise, weight in zip(AUDIO, (1, 2, 0, 5), strict=True):
