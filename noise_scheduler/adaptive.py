@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
@@ -38,16 +38,23 @@ class Adaptive(Schedule):
 
 @dataclass(frozen=True, slots=True)
 class KeepInBand(Adaptive):
-    """Harder by `change` while `metric` is better than the band [`low`, `high`], easier while it is worse."""
+    """A value that keeps a metric within a band: harder by `change` while it is better, easier while it is worse."""
 
     metric: str
+    """Key of the metrics given to `Feedback.update`."""
     low: float
     high: float
+    """The band, from `low` to `high`."""
+    _: KW_ONLY
     start: float = 0.0
+    """The value before the first decision."""
     change: float = 0.05
+    """How far one decision moves the value."""
     least: float = 0.0
     most: float = 1.0
+    """Bounds of the value."""
     higher_is_better: bool = True
+    """False for losses and error rates."""
 
     def __post_init__(self) -> None:
         _floats(self, "low", "high", "start", "change", "least", "most")
@@ -73,10 +80,13 @@ class KeepInBand(Adaptive):
 class SelfPaced(Adaptive):
     """From `start` to `end` as the best `metric` so far goes from `worst` to `best`; never back.
 
+    For a loss, `worst` is the greater one.
+
     Source: after Kumar, Packer & Koller, "Self-paced learning for latent variable models", NeurIPS 2010.
     """
 
     metric: str
+    _: KW_ONLY
     worst: float
     best: float
     start: float = 0.0
@@ -112,7 +122,10 @@ class Balance(Adaptive):
     """
 
     modality: str
-    reliance: tuple[tuple[str, str], ...]
+    """One of the modalities of `reliance`."""
+    reliance: Mapping[str, str] | tuple[tuple[str, str], ...]
+    """Modality → key of the metric that says how much the score loses without that modality."""
+    _: KW_ONLY
     start: float = 0.0
     change: float = 0.1
     least: float = 0.0
@@ -120,12 +133,14 @@ class Balance(Adaptive):
 
     def __post_init__(self) -> None:
         items = tuple(self.reliance.items()) if isinstance(self.reliance, Mapping) else self.reliance
-        pairs = isinstance(items, tuple | list) and all(isinstance(i, tuple | list) and len(i) == 2 for i in items)
-        if not pairs:
+        if not isinstance(items, tuple | list) or not all(isinstance(i, tuple | list) and len(i) == 2 for i in items):
             raise ValueError(f"reliance is a mapping from modality to metric, not {self.reliance!r}")
-        object.__setattr__(self, "reliance", tuple((str(name), str(metric)) for name, metric in items))
+        pairs = tuple((str(name), str(metric)) for name, metric in items)
+        object.__setattr__(self, "reliance", pairs)
         _floats(self, "start", "change", "least", "most")
-        names = [name for name, _ in self.reliance]
+        names = [name for name, _ in pairs]
+        if len(set(names)) < len(names):
+            raise ValueError(f"balance needs one metric for each modality, not several for one of {names}")
         if len(names) < 2 or self.modality not in names:
             raise ValueError(
                 f"balance needs the reliance on {self.modality!r} and on at least one other modality, not on {names}"
@@ -133,10 +148,10 @@ class Balance(Adaptive):
         _check_steps(self)
 
     def follows(self) -> tuple[str, ...]:
-        return tuple(metric for _, metric in self.reliance)
+        return tuple(dict(self.reliance).values())
 
     def decide(self, value: float, metrics: Mapping[str, float]) -> float:
-        losses = {name: max(metrics[metric], 0.0) for name, metric in self.reliance}
+        losses = {name: max(metrics[metric], 0.0) for name, metric in dict(self.reliance).items()}
         total = 0.0
         for loss in losses.values():  # not sum(): its rounding differs between Python versions
             total += loss
@@ -150,55 +165,7 @@ class Balance(Adaptive):
         return self.least, self.most
 
 
-def keep_in_band(
-    metric: str,
-    low: float,
-    high: float,
-    *,
-    start: float = 0.0,
-    change: float = 0.05,
-    least: float = 0.0,
-    most: float = 1.0,
-    higher_is_better: bool = True,
-) -> KeepInBand:
-    """A value that keeps a metric within [`low`, `high`]: it rises by `change` while the metric is better.
-
-    Args:
-        metric: key of the metrics given to `Feedback.update`.
-        low, high: the band.
-        start: the value before the first decision.
-        change: how far one decision moves the value.
-        least, most: bounds of the value.
-        higher_is_better: False for losses and error rates.
-    """
-    return KeepInBand(metric, low, high, start, change, least, most, higher_is_better)
-
-
-def self_paced(metric: str, *, worst: float, best: float, start: float = 0.0, end: float = 1.0) -> SelfPaced:
-    """A value that goes from `start` to `end` as a metric goes from `worst` to `best`, and never back.
-
-    For a loss, `worst` is the greater one.
-    """
-    return SelfPaced(metric, worst, best, start, end)
-
-
-def balance(
-    modality: str,
-    reliance: Mapping[str, str],
-    *,
-    start: float = 0.0,
-    change: float = 0.1,
-    least: float = 0.0,
-    most: float = 1.0,
-) -> Balance:
-    """A value for `modality` that rises while the model leans on it more than on the others, and falls while less.
-
-    Args:
-        modality: one of the keys of `reliance`.
-        reliance: modality → key of the metric that says how much the score loses without that modality.
-        start, change, least, most: as `keep_in_band`.
-    """
-    return Balance(modality, reliance, start, change, least, most)  # type: ignore[arg-type]
+keep_in_band, self_paced, balance = KeepInBand, SelfPaced, Balance
 
 
 def _floats(schedule: Adaptive, *names: str) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 Time = int | float | str
 """A point in training: steps (``500``), epochs (``"3ep"``) or a share of the whole (``"60%"``)."""
 
+_END_OF_TIME = 2**53
 _TIME = re.compile(r"(\d+(?:\.\d+)?)(ep|%)")
 
 
@@ -37,7 +38,7 @@ class Clock:
     """Optimiser steps in an epoch; only times in epochs need it."""
     total_steps: int | None = None
     """Optimiser steps in the whole training; only times in per cent need it."""
-    decisions: Mapping[Any, float] = field(default_factory=dict)
+    decisions: Mapping[Any, float] = field(default_factory=dict, hash=False)
     """Adaptive schedule → the value decided for it (`noise_scheduler.feedback`); where none is, it starts out."""
 
     def __post_init__(self) -> None:
@@ -49,8 +50,8 @@ class Clock:
                 object.__setattr__(self, name, operator.index(value))
             except TypeError:
                 raise TypeError(f"{name} must be an integer, not {value!r}") from None
-            if value < least:
-                raise ValueError(f"{name} must be ≥ {least}, not {value}")
+            if not least <= value < _END_OF_TIME:
+                raise ValueError(f"{name} must be ≥ {least} and < 2**53, not {value}")
 
     def steps(self, time: Time) -> float:
         """`time` in steps of this clock.

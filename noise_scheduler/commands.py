@@ -90,7 +90,7 @@ def schedule(
         scheduler = _scheduler(config, total_steps, steps_per_epoch, seed)
         seen = survey(scheduler, points=points, samples=samples, watch=_with_bar)
         steps = np.linspace(0, seen.steps[-1], _RECORDS).round().astype(int).tolist()
-        records = [scheduler.plan(id, step) for id, step in enumerate(steps)]
+        records = [scheduler.plan(id, scheduler.clock(step)) for id, step in enumerate(steps)]
     name = config.stem
     if out is None and png is None and level_png is None:
         out = Path()

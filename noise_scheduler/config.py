@@ -71,11 +71,12 @@ _SPANS = {"bursts": span.Bursts}
 _NAMES: dict[Any, str] = {
     value: name for kinds in (_SCHEDULES, _DISTRIBUTIONS, _CONDITIONS, _SPANS) for name, value in kinds.items()
 }
-_KINDS: dict[str, dict[str, Any]] = {
-    "level": _SCHEDULES | _DISTRIBUTIONS | _CURRICULA,
-    "condition": _CONDITIONS | _SCHEDULES,
-    "span": _SPANS | _SCHEDULES | _DISTRIBUTIONS | _CURRICULA,
+_KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "level": (_SCHEDULES | _DISTRIBUTIONS | _CURRICULA, _SCHEDULES | _DISTRIBUTIONS),
+    "condition": (_CONDITIONS, _SCHEDULES),
+    "span": (_SPANS | _SCHEDULES | _DISTRIBUTIONS | _CURRICULA, _SCHEDULES | _DISTRIBUTIONS | _CURRICULA),
 }
+"""Key of a scheduler → the kinds that it takes, and those within them."""
 _PLAIN = ("seed", "steps_per_epoch", "total_steps")
 
 
@@ -106,7 +107,7 @@ def from_config(scheduler_class: type[NoiseScheduler], config: Mapping[str, Any]
     arguments["noises"] = {
         modality: _mixture_from_config(value, f"noises.{modality}") for modality, value in config["noises"].items()
     }
-    arguments |= {name: _from_config(config[name], kinds, name) for name, kinds in _KINDS.items() if name in config}
+    arguments |= {name: _from_config(config[name], *kinds, name) for name, kinds in _KINDS.items() if name in config}
     return scheduler_class(**arguments)
 
 
@@ -125,13 +126,16 @@ def _to_config(value: Any) -> Any:
     return {"kind": _NAMES[type(value)]} | fields
 
 
-def _from_config(value: Any, kinds: Mapping[str, Any], where: str) -> Any:
+def _from_config(value: Any, kinds: Mapping[str, Any], within: Mapping[str, Any], where: str) -> Any:
+    """What a value of a configuration stands for; `kinds` are those of tables here, `within` those inside them."""
     if isinstance(value, list | tuple):
-        return tuple(_from_config(item, kinds, f"{where}.{index}") for index, item in enumerate(value))
+        return tuple(_from_config(item, within, within, f"{where}.{index}") for index, item in enumerate(value))
     if not isinstance(value, Mapping):
         return value
     if "kind" not in value:  # one value for each of some names
-        return {name: _from_config(item, kinds, f"{where}.{name}") for name, item in value.items()}
+        if where in ("condition", "span"):
+            raise KeyError(f"{where} needs a kind, one of {', '.join(kinds)}")
+        return {name: _from_config(item, kinds, within, f"{where}.{name}") for name, item in value.items()}
     fields = dict(value)
     kind = fields.pop("kind")
     if not isinstance(kind, str) or kind not in kinds:
@@ -143,7 +147,7 @@ def _from_config(value: Any, kinds: Mapping[str, Any], where: str) -> Any:
     for name, parameter in parameters.items():
         if parameter.default is parameter.empty and name not in fields:
             raise KeyError(f"{where}: {kind} lacks the parameter {name!r}; it takes {', '.join(parameters)}")
-    arguments = {name: _from_config(item, kinds, f"{where}.{name}") for name, item in fields.items()}
+    arguments = {name: _from_config(item, within, within, f"{where}.{name}") for name, item in fields.items()}
     try:
         return kinds[kind](**arguments)
     except (ValueError, TypeError) as error:
@@ -161,29 +165,37 @@ def _mixture_from_config(value: Any, where: str) -> Mixture:
         for name in value:
             if name not in ("noises", "count"):
                 raise KeyError(f"{where} has no key {name!r}; {nearest(name, ('noises', 'count'))}")
-        count, value = (
-            _from_config(value.get("count", 1), _DISTRIBUTIONS | _SCHEDULES, f"{where}.count"),
-            value.get("noises", []),
-        )
+        choice = {"choice": distribution.Choice}
+        count = _from_config(value.get("count", 1), choice, _SCHEDULES, f"{where}.count")
+        value = value.get("noises", [])
     items = value if isinstance(value, list | tuple) else [value]
+    pairs = [_noise_from_config(item, where) for item in items]
     try:
-        return mixture([_noise_from_config(item, where) for item in items], count=count)
+        return mixture(pairs, count=count)
     except (ValueError, TypeError) as error:
         raise type(error)(f"{where}: {error}") from error
 
 
 def _noise_to_config(noise: Any, weight: Any) -> Any:
-    fields = {name: _to_config(value) for name, value in registry.changed_fields(noise).items()}
-    if not fields and weight == 1:
-        return registry.name_of(noise)
-    return {"noise": registry.name_of(noise), "weight": _to_config(weight)} | fields
+    name, default = registry.name_of(noise), type(noise)()
+    fields = {key: _field_to_config(v, getattr(default, key)) for key, v in registry.changed_fields(noise).items()}
+    return name if not fields and weight == 1 else {"noise": name, "weight": _to_config(weight)} | fields
 
 
-def _noise_from_config(item: Any, where: str) -> Any:
-    if not isinstance(item, Mapping):
-        return item
-    fields = dict(item)
+def _field_to_config(value: Any, default: Any) -> Any:
+    """A field of a noise: a whole number stands for a fraction where the default is one, and only there."""
+    if isinstance(value, tuple):
+        defaults = default if isinstance(default, tuple) and len(default) == len(value) else (None,) * len(value)
+        return [_field_to_config(item, usual) for item, usual in zip(value, defaults, strict=True)]
+    return float(value) if isinstance(default, float) and type(value) is int else value
+
+
+def _noise_from_config(item: Any, where: str) -> tuple[Any, Any]:
+    fields = dict(item) if isinstance(item, Mapping) else {"noise": item}
     if "noise" not in fields:
         raise KeyError(f"{where}: a noise table needs the key 'noise' with a registered name: {dict(item)!r}")
-    weight = _from_config(fields.pop("weight", 1.0), _SCHEDULES, f"{where}.weight")
-    return registry.build(fields.pop("noise"), **fields), weight
+    weight = _from_config(fields.pop("weight", 1.0), _SCHEDULES, _SCHEDULES, f"{where}.weight")
+    try:
+        return registry.build(fields.pop("noise"), **fields), weight
+    except (KeyError, ValueError, TypeError) as error:
+        raise type(error)(f"{where}: {error.args[0]}") from error

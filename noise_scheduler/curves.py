@@ -9,7 +9,7 @@ classes of these names.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from itertools import pairwise
 
 from .clock import Clock, Time, parse_time
@@ -39,10 +39,15 @@ class Constant(Schedule):
 
 @dataclass(frozen=True, slots=True)
 class Linear(Schedule):
-    """A straight line from `start` at time `since` to `end` at time `until`, flat before and after."""
+    """A straight line from `start` (up to the time `since`) to `end` (from `until` on).
+
+    `start` and `end` are numbers or schedules; times are steps (``500``), epochs (``"3ep"``) or a share of the
+    training (``"60%"``). The other curves between two ends take the same.
+    """
 
     start: Number
     end: Number
+    _: KW_ONLY
     since: Time = 0
     until: Time = "100%"
 
@@ -63,6 +68,7 @@ class Cosine(Schedule):
 
     start: Number
     end: Number
+    _: KW_ONLY
     since: Time = 0
     until: Time = "100%"
 
@@ -83,6 +89,7 @@ class Exponential(Schedule):
 
     start: Number
     end: Number
+    _: KW_ONLY
     since: Time = 0
     until: Time = "100%"
 
@@ -107,10 +114,14 @@ class Exponential(Schedule):
 
 @dataclass(frozen=True, slots=True)
 class Polynomial(Schedule):
-    """From `start` to `end` as (share of the way)^`exponent`: below 1 fast first, above 1 slow first."""
+    """From `start` to `end` as (share of the way)^`exponent`: below 1 fast first, above 1 slow first.
+
+    The exponent is a number in [0.01, 100].
+    """
 
     start: Number
     end: Number
+    _: KW_ONLY
     exponent: float
     since: Time = 0
     until: Time = "100%"
@@ -182,6 +193,7 @@ class Cyclic(Schedule):
 
     low: Number
     high: Number
+    _: KW_ONLY
     period: Time
 
     def __post_init__(self) -> None:
@@ -198,34 +210,8 @@ class Cyclic(Schedule):
         return hull(self.low, self.high)
 
 
-def constant(value: float) -> Constant:
-    """`value` at every step."""
-    return Constant(value)
-
-
-def linear(start: Number, end: Number, *, since: Time = 0, until: Time = "100%") -> Linear:
-    """A straight line from `start` (up to `since`) to `end` (from `until` on).
-
-    Args:
-        start, end: numbers or schedules.
-        since, until: steps (``500``), epochs (``"3ep"``) or a share of training (``"60%"``).
-    """
-    return Linear(start, end, since, until)
-
-
-def cosine(start: Number, end: Number, *, since: Time = 0, until: Time = "100%") -> Cosine:
-    """Half a period of a cosine from `start` to `end`: slow, fast, slow. Arguments as `linear`."""
-    return Cosine(start, end, since, until)
-
-
-def exponential(start: Number, end: Number, *, since: Time = 0, until: Time = "100%") -> Exponential:
-    """From `start` to `end`, both positive, by equal ratios in equal times. Arguments as `linear`."""
-    return Exponential(start, end, since, until)
-
-
-def polynomial(start: Number, end: Number, *, exponent: float, since: Time = 0, until: Time = "100%") -> Polynomial:
-    """From `start` to `end` as (share of the way)^`exponent`, in [0.01, 100]. Other arguments as `linear`."""
-    return Polynomial(start, end, exponent, since, until)
+constant, linear, cosine, exponential = Constant, Linear, Cosine, Exponential
+polynomial, cyclic = Polynomial, Cyclic
 
 
 def piecewise(*points: tuple[Time, Number]) -> Piecewise:
@@ -236,11 +222,6 @@ def piecewise(*points: tuple[Time, Number]) -> Piecewise:
 def stepwise(*points: tuple[Time, Number]) -> Stepwise:
     """Steps at milestones: ``stepwise((0, 0.1), ("3ep", 0.5), ("60%", 1.0))``."""
     return Stepwise(points)
-
-
-def cyclic(low: Number, high: Number, *, period: Time) -> Cyclic:
-    """A triangle from `low` to `high` and back in every `period`."""
-    return Cyclic(low, high, period)
 
 
 def _share(clock: Clock, since: Time, until: Time) -> float:

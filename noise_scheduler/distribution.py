@@ -11,7 +11,7 @@ Public: `uniform`, `beta`, `truncated_normal`, `choice` and the classes `Uniform
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import cache, lru_cache
 from itertools import accumulate
 from typing import Protocol
@@ -27,6 +27,7 @@ Draw = Callable[[float], float]
 
 _NODES = 1537
 _REACH = 5.0  # of the tanh-sinh nodes: beta(0.1, ·) has 1e-10 of its mass beyond
+_MOST_WEIGHT = 1e100
 _SPREADS = 8.0  # standard deviations of a truncated normal that its table covers
 
 
@@ -67,10 +68,14 @@ class Uniform:
 
 @dataclass(frozen=True, slots=True)
 class Beta:
-    """The beta distribution with the shapes `a` and `b`, stretched from `low` to `high`."""
+    """The beta distribution with the shapes `a` and `b` in [0.1, 100], stretched from `low` to `high`.
+
+    All parameters may be schedules. Quantiles come from a table, correct to 1e-3 of the range.
+    """
 
     a: Number
     b: Number
+    _: KW_ONLY
     low: Number = 0.0
     high: Number = 1.0
 
@@ -94,11 +99,13 @@ class Beta:
 class TruncatedNormal:
     """A normal distribution cut to [`low`, `high`]; `mean` and `std` are those before the cut.
 
-    Where schedules make the bounds cross, it is `high`.
+    All parameters may be schedules; where they make the bounds cross, it is `high`. Quantiles come from a table,
+    correct to 1e-3 of the range.
     """
 
     mean: Number
     std: Number
+    _: KW_ONLY
     low: Number = 0.0
     high: Number = 1.0
 
@@ -146,25 +153,7 @@ class Choice:
         return min(self.values), max(self.values)
 
 
-def uniform(low: Number, high: Number) -> Uniform:
-    """A draw between `low` and `high`, each a number or a schedule."""
-    return Uniform(low, high)
-
-
-def beta(a: Number, b: Number, *, low: Number = 0.0, high: Number = 1.0) -> Beta:
-    """A draw from the beta distribution with the shapes `a` and `b` in [0.1, 100], stretched to [`low`, `high`].
-
-    Quantiles come from a table, correct to 1e-3 of the range. All parameters may be schedules.
-    """
-    return Beta(a, b, low, high)
-
-
-def truncated_normal(mean: Number, std: Number, *, low: Number = 0.0, high: Number = 1.0) -> TruncatedNormal:
-    """A draw from a normal distribution cut to [`low`, `high`].
-
-    Quantiles come from a table, correct to 1e-3 of the range. All parameters may be schedules.
-    """
-    return TruncatedNormal(mean, std, low, high)
+uniform, beta, truncated_normal = Uniform, Beta, TruncatedNormal
 
 
 def choice(values: Mapping[float, Number] | Iterable[float]) -> Choice:
@@ -190,8 +179,8 @@ def check_weights(weights: Iterable[Number], owner: str) -> tuple[Number, ...]:
     """
     checked = tuple(as_number(weight, f"a weight of {owner}") for weight in weights)
     for weight in checked:
-        if bounds(weight)[0] < 0:
-            raise ValueError(f"{owner}: a weight must be ≥ 0, not {weight!r}")
+        if not 0 <= bounds(weight)[0] <= bounds(weight)[1] <= _MOST_WEIGHT:
+            raise ValueError(f"{owner}: a weight must be ≥ 0 and ≤ {_MOST_WEIGHT:g}, not {weight!r}")
     if all(bounds(weight)[1] <= 0 for weight in checked):
         raise ValueError(f"{owner} needs a positive weight")
     return checked
@@ -250,7 +239,7 @@ def _log1p_exp(z: float) -> float:
 def _normal_table(mean: float, std: float, low: float, high: float) -> Table:
     mode = min(max(mean, low), high)
     first, last = max(mode - _SPREADS * std, low), min(mode + _SPREADS * std, high)
-    if not std or last <= first:
+    if std < 1e-9 or last <= first or abs(mean - mode) > 1e6 * std:  # next to all of it in one point
         return [0.0, 1.0], [mode, mode]
     values = first + (last - first) * (np.arange(_NODES) / (_NODES - 1))
     from_mode = (values - mode) / std

@@ -44,7 +44,7 @@ class Feedback:
     A decision that is taken when `step` optimiser steps are done holds from the next start of an epoch (from `step`
     itself where that is one), or from `delay` later. No loader may have planned that far: with a `delay`, it must be
     longer than the loader's prefetching reaches, and the guard of `noise_scheduler.torch_data` raises where it is not.
-    In distributed training every process must be told the same metrics.
+    In distributed training every process must be told the same metrics. There is room for 4096 decisions.
 
     Args:
         scheduler: one with adaptive schedules.
@@ -67,9 +67,10 @@ class Feedback:
         if delay is not None and scheduler.clock(0).steps(delay) < 1:
             raise ValueError(f"delay must be at least one step, not {delay!r}")
         self.trace: list[dict[str, Any]] = []
-        self._now: tuple[int, int, int, Clock] | None = None
+        self._now: tuple[int, list[float], int, Clock] | None = None
         self.buffer = np.zeros((_CAPACITY + 1, 1 + len(self.schedules)))
-        """(capacity + 1, 1 + values): the count, then rows of (first step, values); may lie in shared memory."""
+        """(capacity + 1, 1 + values): how many decisions and how many traces were taken up, then a row (first step,
+        values) for each decision. It may lie in memory that processes share."""
 
     def update(self, metrics: Mapping[str, Any], *, step: int) -> dict[str, float]:
         """Decide anew, from metrics measured when `step` optimiser steps were done.
@@ -97,15 +98,15 @@ class Feedback:
         return values
 
     def at(self, step: int) -> tuple[int, Clock]:
-        """How many decisions hold at `step`, and the scheduler's clock then, which carries them."""
-        last = int(self.buffer[0, 0])
-        if self._now is None or self._now[:2] != (step, last):
-            number = last
+        """Which decisions hold at `step`, as a number, and the scheduler's clock then, which carries them."""
+        state = self.buffer[0, :2].tolist()
+        if self._now is None or self._now[:2] != (step, state):
+            number = int(state[0])
             while number and self.buffer[number, 0] > step:
                 number -= 1
             values = dict(zip(self.schedules.values(), self._values(number), strict=True))
             clock = Clock(step, self.scheduler.steps_per_epoch, self.scheduler.total_steps, values)
-            self._now = (step, last, number, clock)
+            self._now = (step, state, int(state[1]) * (_CAPACITY + 1) + number, clock)
         return self._now[2:]
 
     def state_dict(self) -> dict[str, Any]:
@@ -134,6 +135,7 @@ class Feedback:
             if again.trace[-1] != entry:
                 raise FeedbackError(f"the decision {entry} comes out as {again.trace[-1]}: was delay= another one?")
         self.trace = again.trace
+        again.buffer[0, 1] = self.buffer[0, 1] + 1
         self.buffer[:] = again.buffer
         self._now = None
         if self.trace_file is not None:

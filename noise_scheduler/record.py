@@ -34,7 +34,8 @@ class Hit:
     fields: Mapping[str, Any] = field(default_factory=dict)
     """The noise's fields that differ from their defaults."""
     achieved: Mapping[str, float | str] = field(default_factory=dict)
-    """Physical quantities that the noise reached (SNR, RT60, occluded area …); empty before apply."""
+    """Physical quantities that the noise reached (SNR, RT60, occluded area …); empty before apply. Under `spans`
+    they are those over the whole sample, before the noise is cut to the spans; of text, those within the spans."""
 
 
 @dataclass(frozen=True, slots=True)

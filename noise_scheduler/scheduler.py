@@ -13,10 +13,12 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import partial
 from itertools import accumulate
 from operator import itemgetter
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from . import registry
@@ -26,6 +28,7 @@ from .condition import AnySubset, Condition, Subset
 from .config import from_config, to_config
 from .contract import Noise
 from .distribution import Choice, Draw, Level, cumulate, draw_at, pick
+from .feedback import adaptive_schedules
 from .mixture import Mixture, mixture, physical_order
 from .record import Hit, Record
 from .rng import Key, key_of, slot_of, stream, unit
@@ -72,6 +75,7 @@ class NoiseScheduler:
     _modalities: tuple[_Modality, ...] = field(init=False, repr=False, compare=False)
     _subsets: tuple[Subset, ...] = field(init=False, repr=False, compare=False)
     _digest: str = field(init=False, repr=False, compare=False)
+    _adapts: bool = field(init=False, repr=False, compare=False)
     _now: tuple[Clock | int, Clock, _Moment] | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
@@ -88,13 +92,14 @@ class NoiseScheduler:
         levels = level if isinstance(level, Mapping) else dict.fromkeys(noises, level)
         modalities = tuple(_Modality.of(name, noises[name], levels[name], span) for name in noises)
         for name, value in (
-            ("noises", noises),
-            ("level", level),
+            ("noises", MappingProxyType(noises)),
+            ("level", MappingProxyType(level) if isinstance(level, dict) else level),
             ("span", span),
             ("_modalities", modalities),
             ("_subsets", self.condition.subsets(tuple(noises))),
         ):
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "_adapts", any(adaptive_schedules(self)))
         text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         object.__setattr__(self, "_digest", hashlib.blake2b(text.encode(), digest_size=8).hexdigest())
 
@@ -117,15 +122,16 @@ class NoiseScheduler:
 
         Args:
             id: the sample's id, a string or an integer.
-            clock: a `Clock`, or a step.
+            clock: a `Clock`, or a step. Where schedules adapt, that of `Feedback.at`; a clock without decisions, such
+                as `clock` gives, leaves them at their start.
 
         Returns:
             A record with no achieved quantities yet.
 
         Raises:
             TypeError: the id is neither a string nor an integer, or the step is no integer.
-            ValueError: a time needs a length that the clock does not know, or all weights of a choice are zero at
-                this clock.
+            ValueError: the scheduler adapts and a step was given, a time needs a length that the clock does not know,
+                or all weights of a choice are zero at this clock.
         """
         clock, moment = self._at(clock)
         key, hits = key_of(self.seed, id), []
@@ -180,6 +186,8 @@ class NoiseScheduler:
         now = self._now
         if now is not None and now[0] == clock and type(clock) in (int, Clock):
             return now[1:]
+        if self._adapts and not isinstance(clock, Clock):
+            raise ValueError("this scheduler adapts: plan with the clock of its Feedback, feedback.at(step)[1]")
         at = clock if isinstance(clock, Clock) else self.clock(clock)
         moment = _Moment(
             cumulate(self.condition.weigh(self.modalities, at), "condition", at),
@@ -188,8 +196,10 @@ class NoiseScheduler:
         object.__setattr__(self, "_now", (clock if isinstance(clock, Clock) else at.step, at, moment))
         return at, moment
 
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_now": None}
+    def __reduce__(self) -> Any:
+        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
+        plain = {name: dict(value) if isinstance(value, MappingProxyType) else value for name, value in plain.items()}
+        return partial(type(self), **plain), ()
 
 
 class _Modality(NamedTuple):
@@ -307,7 +317,10 @@ def _levels(level: Any, modalities: tuple[str, ...]) -> Level | dict[str, Level]
     if isinstance(level, Mapping):
         for modality in level:
             if modality not in modalities:
-                raise ValueError(f"level: no modality is called {modality!r}; {registry.nearest(modality, modalities)}")
+                raise ValueError(
+                    f"level: no modality is called {modality!r}; {registry.nearest(modality, modalities)} "
+                    "(the table of a schedule or distribution has a kind)"
+                )
         for modality in modalities:
             if modality not in level:
                 raise ValueError(f"level: {modality!r} needs one too")

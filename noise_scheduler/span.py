@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
@@ -27,10 +27,11 @@ _WORD = re.compile(r"\S+")
 
 @dataclass(frozen=True, slots=True)
 class Bursts:
-    """Noise over `share` of the duration, in `count` stretches of equal length placed at random, not overlapping."""
+    """Noise over `share` of the duration, in `count` equal stretches at random places, none overlapping."""
 
     share: Level
     """In (0, 1]; a number, schedule or distribution."""
+    _: KW_ONLY
     count: int = 1
     """How many stretches, 1 to 64."""
 
@@ -49,14 +50,7 @@ class Bursts:
         return bounds(self.share)[0] == 1.0
 
 
-def bursts(share: Level, *, count: int = 1) -> Bursts:
-    """Intermittent noise: over `share` of the duration, in `count` stretches placed at random.
-
-    Args:
-        share: in [0, 1]; a number, schedule or distribution.
-        count: how many stretches, 1 to 64.
-    """
-    return Bursts(share, count)
+bursts = Bursts
 
 
 def place(share: float, starts: Sequence[float]) -> tuple[Span, ...]:

@@ -96,10 +96,10 @@ def survey(
     types = {m: {noise: np.zeros(len(steps)) for noise in names} for m, names in noises.items()}
     conditions: dict[str, Array] = {}
     for point, step in enumerate(watch(steps.tolist())):
-        hits: Counter[str] = Counter()
+        clock, hits = scheduler.clock(step), Counter[str]()
         seen: dict[str, list[tuple[float, float]]] = {m: [] for m in noises}
         for id in range(samples):
-            record = scheduler.plan(id, step)
+            record = scheduler.plan(id, clock)
             for modality, noise in {(hit.modality, hit.noise) for hit in record.hits}:
                 types[modality][noise][point] += 1 / samples
             for hit in record.hits:

@@ -32,7 +32,7 @@ class Model(torch.nn.Module):
         self.layer = torch.nn.Linear(1, 1)
         self.given = set()
 
-    def forward(self, audio, text, id, sample_rate, levels):
+    def forward(self, audio, text, id, sample_rate, levels=None):
         self.given |= set(map(type, (audio, text, levels)))
         return {"loss": self.layer(torch.ones(1, 1)).sum()}
 
@@ -57,7 +57,19 @@ def corpus(samples=SAMPLES):
     return datasets.Dataset.from_dict(columns).with_transform(as_samples)
 
 
-def train(*, noise=None, feedback=None, data=None, resume=None, out=None, batch=4, accumulate=2, evaluate=None, **more):
+def train(
+    *,
+    noise=None,
+    feedback=None,
+    data=None,
+    resume=None,
+    out=None,
+    batch=4,
+    accumulate=2,
+    evaluate=None,
+    wrap=None,
+    **more,
+):
     """Train; gives (rows of each micro-batch, trainer)."""
     settings = {
         "num_train_epochs": EPOCHS,
@@ -71,17 +83,14 @@ def train(*, noise=None, feedback=None, data=None, resume=None, out=None, batch=
         "dataloader_drop_last": True,
         "remove_unused_columns": False,
         "logging_strategy": "no",
+        "label_names": ["sample_rate"],  # something that makes an evaluation report its loss
     }
     arguments = TrainingArguments(out or tempfile.mkdtemp(), **(settings | more))
     data = Scheduled(corpus() if data is None else data, noise or scheduler(), id_of, feedback=feedback)
-    held_out = [0] if evaluate else None
+    data = wrap(data) if wrap else data
     # the Trainer's own collator leaves strings out
-    trainer = Trainer(Model(), arguments, train_dataset=data, eval_dataset=held_out, data_collator=default_collate)
+    trainer = Trainer(Model(), arguments, train_dataset=data, eval_dataset=evaluate, data_collator=default_collate)
     trainer.seen = []
-    if evaluate is not None:
-        trainer.evaluate = lambda *_, **__: trainer.callback_handler.on_evaluate(
-            trainer.args, trainer.state, trainer.control, evaluate
-        )
     trainer.train(resume_from_checkpoint=resume)
     return trainer.seen, trainer
 

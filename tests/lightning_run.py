@@ -47,8 +47,8 @@ class Save(lightning.Callback):
             raise KeyboardInterrupt
 
 
-def fit(loader, *, accumulate=2, checkpoint=None, callbacks=(), validate=False, guarded=None, **arguments):
-    """Train; gives (rows of each micro-batch, trainer)."""
+def quiet_trainer(*callbacks, **arguments):
+    """A trainer that says and saves nothing."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
@@ -56,15 +56,24 @@ def fit(loader, *, accumulate=2, checkpoint=None, callbacks=(), validate=False, 
         "accelerator": "cpu",
         "devices": 1,
         "max_epochs": EPOCHS,
-        "accumulate_grad_batches": accumulate,
+        "accumulate_grad_batches": 2,
         "logger": False,
         "enable_checkpointing": False,
         "enable_progress_bar": False,
         "enable_model_summary": False,
-        "num_sanity_val_steps": 2 if validate else 0,
-        "callbacks": [NoiseCallback(guarded or loader), *callbacks],
+        "num_sanity_val_steps": 0,
+        "callbacks": list(callbacks),
     }
-    model, trainer = Model(), lightning.Trainer(**(settings | arguments))
+    return lightning.Trainer(**(settings | arguments))
+
+
+def fit(loader, *, accumulate=2, checkpoint=None, callbacks=(), validate=False, guarded=None, **arguments):
+    """Train; gives (rows of each micro-batch, trainer)."""
+    trainer = quiet_trainer(
+        NoiseCallback(guarded or loader), *callbacks, accumulate_grad_batches=accumulate,
+        num_sanity_val_steps=2 if validate else 0, **arguments,
+    )  # fmt: skip
+    model = Model()
     held_out = DataLoader([torch.zeros(1)]) if validate else None
     with contextlib.suppress(SystemExit):  # Lightning's answer to KeyboardInterrupt
         trainer.fit(model, loader, held_out, ckpt_path=checkpoint, weights_only=False)

@@ -3,7 +3,7 @@
 import hashlib
 
 import numpy as np
-from torch.utils.data import BatchSampler, DataLoader, default_collate, get_worker_info
+from torch.utils.data import BatchSampler, DataLoader, get_worker_info
 
 import noise_scheduler as ns
 from noise_scheduler.torch_data import Guard, Scheduled, ScheduledIterable, StepSampler
@@ -128,7 +128,3 @@ def run_stream(loader, *, epochs=EPOCHS, accumulate=1):
             guard.check(batch, len(batches) // accumulate)
             batches.append(rows(batch))
     return batches
-
-
-def collate(samples):
-    return default_collate(samples)

@@ -1,5 +1,8 @@
 """Wrong layouts and stale noise raise, with the remedy."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -214,3 +217,68 @@ def test_levels_are_targets_in_the_order_of_the_modalities():
     item = Scheduled(Corpus(), noise)[1 << 32]
     assert noise.modalities == ("audio", "text")
     assert np.array_equal(item["levels"], np.float32([0.25, 0.75]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"), [({"seed": 4}, "seed=0, StepSampler has seed=4"), ({"global_batch": 4}, "global_batch=8")]
+)
+def test_checkpoint_of_another_order(changes, message):
+    state = Guard(map_loader(sampler=sampler(), noise=scheduler(steps_per_epoch=None))).state_dict(3)
+    other = sampler(**changes)
+    guard = Guard(map_loader(sampler=other, batch=other.global_batch, noise=scheduler(steps_per_epoch=None)))
+    with pytest.raises(StaleNoiseError, match=message):
+        guard.load_state_dict(state)
+
+
+def test_what_is_no_checkpoint():
+    with pytest.raises(StaleNoiseError, match="lacks config, order, step"):
+        Guard(map_loader()).load_state_dict({"epoch": 3})
+
+
+def test_mappings_of_a_scheduler_cannot_be_changed():
+    noise = ns.NoiseScheduler({"text": "text/word_loss"}, level={"text": 0.2})
+    for mapping in (noise.noises, noise.level):
+        with pytest.raises(TypeError, match="does not support item assignment"):
+            mapping["text"] = 0.9
+
+
+def test_a_copy_would_not_hear_decisions():
+    noise = scheduler(level=ns.keep_in_band("accuracy", 0.5, 0.7))
+    for copied in (copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="make a new one in each process"):
+            copied(Scheduled(Corpus(), noise, feedback=ns.Feedback(noise)))
+        copied(dataset())
+
+
+def test_another_trace_of_equal_length_reaches_running_workers():
+    """A roll-back must not leave workers with the decisions of before."""
+    noise = scheduler(level=ns.keep_in_band("accuracy", 0.5, 0.7, start=0.1, change=0.5), condition=ns.fixed("at"))
+    feedback, traces = ns.Feedback(noise), []
+    for accuracy in (0.9, 0.6):
+        other = ns.Feedback(noise)
+        other.update({"accuracy": accuracy}, step=6)
+        traces.append(other.state_dict())
+    loader = map_loader(noise=noise, feedback=feedback, num_workers=1, persistent_workers=True)
+    guard = Guard(loader)
+    for trace, level in zip(traces, (0.6, 0.1), strict=True):
+        feedback.load_state_dict(trace)
+        guard.sampler.set_step(6)
+        batch = next(iter(loader))
+        guard.check(batch, 6)
+        assert float(batch["levels"].max()) == pytest.approx(level)
+
+
+def _set_step_and_read(data, results):
+    data.set_step(0)
+    results.put(len(list(DataLoader(data, batch_size=4))))
+
+
+def test_streams_of_several_processes_do_not_share_their_step():
+    context = torch.multiprocessing.get_context("fork")
+    data, results = stream_loader().dataset, context.SimpleQueue()
+    processes = [context.Process(target=_set_step_and_read, args=(data, results)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    assert [results.get() for _ in processes] == [12, 12]
+    for process in processes:
+        process.join()

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 from huggingface_run import Model, accelerated, corpus, train
-from loader_runs import STEPS_PER_EPOCH, TOTAL, id_of, map_loader, run, scheduler
+from loader_runs import STEPS_PER_EPOCH, TOTAL, Corpus, id_of, map_loader, run, scheduler
+from torch.utils.data import Subset
 from transformers import TrainingArguments
 
 import noise_scheduler as ns
@@ -90,22 +91,62 @@ def test_scheduler_that_counts_on_other_epochs():
         train(noise=scheduler(steps_per_epoch=STEPS_PER_EPOCH + 1))
 
 
-def test_evaluation_decides(tmp_path):
-    noise = scheduler(level=ns.uniform(0, ns.keep_in_band("eval_accuracy", 0.4, 0.6, start=0.1, change=0.3)))
+def adapting(metric):
+    """A level that rises by 0.3 at each decision, whatever the metric."""
+    return scheduler(level=ns.uniform(0, ns.keep_in_band(metric, -2e9, -1e9, start=0.1, change=0.3)))
+
+
+@pytest.mark.parametrize(
+    ("held_out", "metric"), [(("all",), "eval_loss"), (("a", "b"), "eval_b_loss")], ids=["one", "several"]
+)
+def test_evaluation_decides(tmp_path, held_out, metric):
+    """Each evaluation of the training is heard once, all its sets together; a resume decides the same."""
+    parts = {name: [Corpus()[index] for index in range(8)] for name in held_out}
+    noise = adapting(metric)
 
     def run_with(**more):
         feedback = ns.Feedback(noise)
-        seen, _ = train(
-            noise=noise, feedback=feedback, evaluate={"eval_accuracy": 0.9}, eval_strategy="epoch",
-            out=tmp_path, save_strategy="steps", save_steps=4, dataloader_num_workers=1, **more,
+        seen, trainer = train(
+            noise=noise, feedback=feedback, evaluate=parts if len(parts) > 1 else parts["all"], eval_strategy="epoch",
+            eval_on_start=True, out=tmp_path, save_strategy="steps", save_steps=4, dataloader_num_workers=1, **more,
         )  # fmt: skip
-        return seen, feedback.trace
+        trace = [(entry["step"], entry["from"], *entry["values"].values()) for entry in feedback.trace]
+        trainer.evaluate()
+        assert len(feedback.trace) == len(trace)
+        return seen, trace
 
     seen, trace = run_with()
-    assert [entry["from"] for entry in trace] == [STEPS_PER_EPOCH, TOTAL]
+    assert trace == [(STEPS_PER_EPOCH,) * 2 + (pytest.approx(0.4),), (TOTAL,) * 2 + (pytest.approx(0.7),)]
     resumed, again = run_with(resume=str(tmp_path / "checkpoint-8"))
     assert resumed == seen[16:]
     assert again == trace
+
+
+def test_evaluation_that_never_comes():
+    noise = adapting("eval_loss")
+    with pytest.raises(StaleNoiseError, match="set eval_strategy"):
+        train(noise=noise, feedback=ns.Feedback(noise))
+
+
+def test_trainings_of_another_length():
+    with pytest.raises(StaleNoiseError, match="make 12 optimiser steps, the scheduler counts on 1000"):
+        train(noise=scheduler(total_steps=1000))
+    with pytest.raises(StaleNoiseError, match="total_steps=5"):
+        train(max_steps=5)
+
+
+def test_resume_in_another_order(saved):
+    with pytest.raises(StaleNoiseError, match="made with seed=3"):
+        train(resume=str(saved / "checkpoint-3"), data_seed=4)
+    with pytest.raises(StaleNoiseError, match="made with global_batch=8"):
+        train(resume=str(saved / "checkpoint-3"), accumulate=1)
+
+
+def test_what_cannot_be_trained_on(tmp_path):
+    with pytest.raises(StaleNoiseError, match="must be Scheduled"):
+        train(data=None, wrap=lambda data: Subset(data, range(8)))
+    with pytest.raises(StaleNoiseError, match="ignore_data_skip"):
+        train(ignore_data_skip=True)
 
 
 @pytest.mark.parametrize("case", ["whole", "split", "accelerate"])

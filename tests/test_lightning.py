@@ -7,12 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from lightning_run import Save, fit
-from loader_runs import STEPS_PER_EPOCH, TOTAL, map_loader, run, scheduler, stream_loader
+import torch
+from lightning_run import Model, Save, fit, quiet_trainer
+from loader_runs import EPOCHS, STEPS_PER_EPOCH, TOTAL, map_loader, run, scheduler, stream_loader
+from torch.utils.data import DataLoader
 from torchdata.stateful_dataloader import StatefulDataLoader
 
 import noise_scheduler as ns
 from noise_scheduler.torch_data import Guard, StaleNoiseError
+from noise_scheduler.torch_data.lightning import NoiseCallback
 
 HERE = Path(__file__).parent
 
@@ -72,8 +75,98 @@ def test_guard_notices_a_training_that_stops_early():
 
 
 def test_max_steps_ends_a_training_early(full):
-    seen, _ = fit(map_loader(batch=4), max_steps=4)
-    assert by_step(seen) == full[:4]
+    level = ns.uniform(0, ns.linear(0, 1, until=0.8 * TOTAL))
+    whole, short = (map_loader(batch=4, noise=scheduler(level=level, total_steps=n)) for n in (TOTAL, 4))
+    assert by_step(fit(short, max_steps=4)[0]) == by_step(fit(whole)[0])[:4]
+
+
+@pytest.mark.parametrize(
+    ("changes", "arguments", "message"),
+    [
+        ({"total_steps": 1000}, {}, "make 12 optimiser steps, the scheduler counts on 1000"),
+        ({}, {"max_epochs": 4}, "make 24 optimiser steps"),
+        ({}, {"max_steps": 5}, "give NoiseScheduler total_steps=5"),
+        ({}, {"limit_train_batches": 6}, "cut epochs short"),
+        ({}, {"limit_train_batches": 0.5}, "cut epochs short"),
+        ({}, {"overfit_batches": 4}, "cut epochs short"),
+    ],
+)
+def test_trainings_of_another_length(changes, arguments, message):
+    with pytest.raises(StaleNoiseError, match=message):
+        fit(map_loader(batch=4, noise=scheduler(**changes)), **arguments)
+
+
+def test_trying_one_batch_out():
+    seen, _ = fit(map_loader(batch=4), fast_dev_run=True)
+    assert len(seen) == 1
+
+
+def test_checkpoint_inside_accumulated_batches(tmp_path):
+    class SaveInside(Save):
+        def on_train_batch_end(self, trainer, model, outputs, batch, batch_idx):
+            if batch_idx == self.step:
+                trainer.save_checkpoint(self.file)
+                raise KeyboardInterrupt
+
+    fit(map_loader(batch=4), callbacks=[SaveInside(tmp_path, 4)])
+    with pytest.raises(StaleNoiseError, match="between accumulated batches"):
+        fit(map_loader(batch=4), checkpoint=tmp_path / "at.ckpt")
+
+
+def test_loader_that_is_built_anew():
+    loaders = [map_loader(batch=4), map_loader(batch=4, noise=scheduler(seed=99))]
+
+    class Reloading(Model):
+        def train_dataloader(self):
+            return loaders[min(self.current_epoch, 1)]
+
+    trainer = quiet_trainer(NoiseCallback(loaders[0]), reload_dataloaders_every_n_epochs=1)
+    with pytest.raises(StaleNoiseError, match="built once"):
+        trainer.fit(Reloading())
+
+
+def test_several_optimisers():
+    """Lightning's step counts each of them; the plan counts batches."""
+
+    class Adversarial(Model):
+        def __init__(self):
+            super().__init__()
+            self.automatic_optimization = False
+
+        def training_step(self, batch, batch_idx):
+            loss = super().training_step(batch, batch_idx)
+            self.manual_backward(loss)
+            for optimizer in self.optimizers():
+                optimizer.step()
+
+        def configure_optimizers(self):
+            return [torch.optim.SGD(self.parameters(), 0.1), torch.optim.SGD(self.parameters(), 0.1)]
+
+    loader = map_loader()
+    trainer, model = quiet_trainer(NoiseCallback(loader), max_steps=8, accumulate_grad_batches=1), Adversarial()
+    trainer.fit(model, loader)
+    assert [batch[0][0] for batch in model.seen] == [0, 1, 2, 3]
+
+
+def test_checkpoint_without_the_callback(tmp_path):
+    trainer, loader = quiet_trainer(), map_loader(batch=4)
+    trainer.fit(Model(), loader)
+    trainer.save_checkpoint(tmp_path / "at.ckpt")
+    with pytest.raises(StaleNoiseError, match="without NoiseCallback"):
+        fit(map_loader(batch=4, noise=scheduler(total_steps=24)), checkpoint=tmp_path / "at.ckpt", max_epochs=4)
+
+
+def test_validation_outside_training_decides_nothing():
+    noise = scheduler(level=ns.keep_in_band("accuracy", 0.4, 0.6))
+    feedback = ns.Feedback(noise)
+    loader, held_out = map_loader(batch=4, noise=noise, feedback=feedback), DataLoader([torch.zeros(1)])
+    trainer = quiet_trainer(NoiseCallback(loader))
+    trainer.validate(Model(), held_out, verbose=False)
+    trainer.fit(Model(), loader, held_out)
+    trainer.validate(Model(), held_out, verbose=False)
+    assert len(feedback.trace) == EPOCHS
+    with pytest.raises(StaleNoiseError, match="no validation took place"):
+        fit(map_loader(batch=4, noise=noise, feedback=ns.Feedback(noise)))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +237,7 @@ def test_two_processes_share_each_step(full, tmp_path, case, samples):
     ("case", "message"),
     [
         ("unsharded", "leave rank and world out"),
-        ("batch_sampler", "give sampler= and batch_size="),
+        ("batch_sampler", "sampler= and batch_size="),
         ("wrong_global_batch", "make global_batch=16"),
         ("foreign", "give it sampler=StepSampler"),
     ],

@@ -277,7 +277,10 @@ def _with(value, *path):
         ),
         (_with([0, 1], "curves", 0, "levels"), r"curve 'audio/background', 'nmer': 5 points for 2 levels"),
         (_with([], "protocol", "runs"), r"protocol.runs is empty"),
-        (_with({"audio": ["audio/hiss"]}, "scheduler", "noises"), r"scheduler: no noise is called 'audio/hiss'"),
+        (
+            _with({"audio": ["audio/hiss"]}, "scheduler", "noises"),
+            r"scheduler: noises\.audio: no noise is called 'audio/hiss'",
+        ),
     ],
 )
 def test_results_of_another_shape_get_one_clear_error(tmp_path, change, message):

@@ -78,7 +78,9 @@ def test_decisions_are_part_of_the_clock():
     adaptive = scheduler(level=rule, condition=ns.fixed("t"))
     for value in (0.7, 0.4, 0.7):
         assert adaptive.plan("a", ns.Clock(3, None, 1000, {rule: value})).level("text") == value
-    assert adaptive.plan("a", 3).level("text") == 0.2
+    assert adaptive.plan("a", adaptive.clock(3)).level("text") == 0.2
+    with pytest.raises(ValueError, match=r"feedback\.at"):
+        adaptive.plan("a", 3)
 
 
 def test_threads_at_different_steps_plan_and_apply_as_one_thread(utterance):

@@ -6,6 +6,7 @@ Public: `Scheduled`, `MapDataset`; `Planned`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.context import get_spawning_popen
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
@@ -55,6 +56,14 @@ class Planned:
                 "make a new data set and a new loader"
             )
         super().__setattr__(name, value)
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self.feedback is not None and get_spawning_popen() is None:
+            raise TypeError(
+                "a copy of a data set would not hear of the decisions of its Feedback: make a new one in each process, "
+                "from the same scheduler and a Feedback that is told the same metrics"
+            )
+        return self.__dict__
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ |= state

@@ -1,6 +1,6 @@
 """The trainer's side: is each batch the one that was planned for this step?
 
-Public: `Guard`, `StaleNoiseError`; `check_layout`, `check_step`, `state_of`, `check_state`.
+Public: `Guard`, `StaleNoiseError`; `check_layout`, `check_length`, `check_step`, `state_of`, `check_state`.
 """
 
 from __future__ import annotations
@@ -60,16 +60,16 @@ class Guard:
 
     def state_dict(self, step: int) -> dict[str, Any]:
         """What a checkpoint taken after `step` optimiser steps needs to go on with the same noise."""
-        return state_of(self.dataset, step)
+        return state_of(self.dataset, self.sampler, step)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> int:
         """Go on from a checkpoint: sets the sampler or stream to the step that it returns.
 
         Raises:
-            StaleNoiseError: it was made with another configuration.
+            StaleNoiseError: it was made with another configuration or another order of samples.
             FeedbackError: its decisions cannot be followed.
         """
-        step = check_state(self.dataset, state)
+        step = check_state(self.dataset, self.sampler, state)
         (self.dataset if self.sampler is None else self.sampler).set_step(step)
         return step
 
@@ -146,28 +146,53 @@ def check_step(batch: Any, step: int, dataset: Any) -> None:
         used, number = _extremes(batch, "noise_decisions"), dataset.feedback.at(step)[0]
         if used != (number, number):
             raise StaleNoiseError(
-                f"this batch was planned for step {step} with {used[0]} decisions, {number} are in force: decisions "
-                "must not reach steps that the loader has planned already; give Feedback a longer delay"
+                f"this batch was planned for step {step} with other decisions than are in force: decisions must not "
+                "reach steps that the loader has planned already; give Feedback a longer delay"
             )
 
 
-def state_of(dataset: Any, step: int) -> dict[str, Any]:
-    """What a checkpoint needs: the step, the configuration's digest, and the trace of decisions."""
+def check_length(dataset: Any, end: int | None) -> None:
+    """Raise unless the trainer means to make as many steps as the scheduler counts on, where both are known."""
+    total = dataset.scheduler.total_steps
+    if total is not None and end is not None and total != end:
+        raise StaleNoiseError(
+            f"the trainer means to make {end} optimiser steps, the scheduler counts on {total}: "
+            f"give NoiseScheduler total_steps={end}"
+        )
+
+
+def state_of(dataset: Any, sampler: StepSampler | None, step: int) -> dict[str, Any]:
+    """What a checkpoint needs: the step, the configuration's digest, the order of samples, the trace of decisions."""
     state = {"step": int(step), "config": dataset.scheduler.digest}
+    if sampler is not None:
+        state["order"] = sampler.order
     return state if dataset.feedback is None else state | {"feedback": dataset.feedback.state_dict()}
 
 
-def check_state(dataset: Any, state: Mapping[str, Any]) -> int:
+def check_state(dataset: Any, sampler: StepSampler | None, state: Mapping[str, Any]) -> int:
     """The step of a checkpoint, after its decisions have been taken up.
 
     Raises:
-        StaleNoiseError: it was made with another configuration.
+        StaleNoiseError: it was made with another configuration or another order of samples.
     """
+    needed = {"step", "config"} | ({"order"} if sampler is not None else set())
+    needed |= {"feedback"} if dataset.feedback is not None else set()
+    if missing := sorted(needed - set(state)):
+        raise StaleNoiseError(
+            f"the checkpoint lacks {', '.join(missing)}: it was not saved by the guard of such a training; start anew"
+        )
     if state["config"] != dataset.scheduler.digest:
         raise StaleNoiseError(
             f"this checkpoint was made under the noise configuration {state['config']}, the scheduler is "
             f"{dataset.scheduler.digest}: go on with the same configuration, or start anew"
         )
+    for name, value in ({} if sampler is None else sampler.order).items():
+        before = state["order"].get(name)
+        if before != value:
+            raise StaleNoiseError(
+                f"this checkpoint was made with {name}={before}, StepSampler has {name}={value}: go on with the same, "
+                "or start anew"
+            )
     if dataset.feedback is not None:
         dataset.feedback.load_state_dict(state["feedback"])
     return int(state["step"])

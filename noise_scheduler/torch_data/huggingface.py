@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from ..extras import need
-from .guard import StaleNoiseError, check_layout, check_state, check_step, state_of
+from .dataset import Scheduled
+from .guard import StaleNoiseError, check_layout, check_length, check_state, check_step, state_of
 from .sampler import StepSampler
 
 _transformers = need("transformers", extra="huggingface")
+get_last_checkpoint = need("transformers.trainer_utils", extra="huggingface").get_last_checkpoint
 _STATE_FILE = "noise_scheduler.json"
 _OURS = ("noise_step", "noise_decisions", "levels")
 
@@ -34,31 +36,49 @@ class ScheduledTrainer(_transformers.Trainer):  # type: ignore[misc,name-defined
     carry the configuration's digest. Where the scheduler adapts, decisions are taken after every evaluation.
 
     Raises:
-        StaleNoiseError: the layout cannot give each batch the noise of its step, a batch was planned for another
-            step, or a checkpoint was made under another configuration.
+        StaleNoiseError: the layout or the length of the training cannot give each batch the noise of its step, a batch
+            was planned for another step, a checkpoint was made under another configuration, or the scheduler adapts and
+            no evaluation took place.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if not isinstance(self.train_dataset, Scheduled):
+            raise StaleNoiseError(f"train_dataset must be Scheduled(…), not {type(self.train_dataset).__name__}")
         if self.args.remove_unused_columns:
             raise StaleNoiseError(
                 "set TrainingArguments(remove_unused_columns=False): noise_step must reach the trainer"
             )
+        if self.args.ignore_data_skip:
+            raise StaleNoiseError("leave TrainingArguments(ignore_data_skip) at False: a resume would repeat batches")
         self._asked = inspect.signature(self.model.forward).parameters
-        self.add_callback(_Decide(self))
+        self.add_callback(_CheckLength(self))
+
+    def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
+        folder = get_last_checkpoint(self.args.output_dir) if resume_from_checkpoint is True else resume_from_checkpoint
+        if folder:
+            file = Path(folder) / _STATE_FILE
+            if not file.exists():
+                raise StaleNoiseError(f"{folder} has no {_STATE_FILE}: it was not saved by ScheduledTrainer")
+            state = json.loads(file.read_text(encoding="utf-8"))
+            check_state(self.train_dataset, self._get_train_sampler(), state)
+        return super().train(resume_from_checkpoint, *args, **kwargs)
 
     def get_train_dataloader(self) -> Any:
         loader = super().get_train_dataloader()
-        world = 1 if self.accelerator.split_batches else self.args.world_size
-        check_layout(loader, self.args.gradient_accumulation_steps, world)
+        check_layout(loader, self.args.gradient_accumulation_steps, self._processes)
         return loader
+
+    @property
+    def _processes(self) -> int:
+        """Processes that each take whole batches; with split batches all share each."""
+        return 1 if self.accelerator.split_batches else self.args.world_size
 
     def _get_train_sampler(self, train_dataset: Any = None) -> StepSampler:
         args = self.args
-        processes = 1 if self.accelerator.split_batches else args.world_size
         return StepSampler(
             len(self.train_dataset),
-            global_batch=self._train_batch_size * args.gradient_accumulation_steps * processes,
+            global_batch=self._train_batch_size * args.gradient_accumulation_steps * self._processes,
             seed=args.seed if args.data_seed is None else args.data_seed,
             drop_last=args.dataloader_drop_last,
             rank=0,
@@ -70,31 +90,33 @@ class ScheduledTrainer(_transformers.Trainer):  # type: ignore[misc,name-defined
         asked = {name: value for name, value in inputs.items() if name not in _OURS or name in self._asked}
         return super().training_step(model, asked, num_items_in_batch)
 
+    def _evaluate(self, trial: Any, ignore_keys_for_eval: Any, skip_scheduler: bool = False) -> dict[str, float]:
+        metrics: dict[str, float] = super()._evaluate(trial, ignore_keys_for_eval, skip_scheduler)
+        feedback = self.train_dataset.feedback
+        if feedback is not None and not skip_scheduler:  # that is the evaluation before the first step
+            feedback.update(metrics, step=self.state.global_step)
+        return metrics
+
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
         if self.args.should_save:
             folder = Path(self._get_output_dir(trial=trial)) / f"checkpoint-{self.state.global_step}"
             temporary = folder / f".{_STATE_FILE}"
-            temporary.write_text(json.dumps(state_of(self.train_dataset, self.state.global_step)), encoding="utf-8")
+            state = state_of(self.train_dataset, self._get_train_sampler(), self.state.global_step)
+            temporary.write_text(json.dumps(state), encoding="utf-8")
             temporary.replace(folder / _STATE_FILE)
 
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        file = Path(resume_from_checkpoint) / _STATE_FILE
-        if not file.exists():
-            raise StaleNoiseError(
-                f"{resume_from_checkpoint} has no {_STATE_FILE}: it was not saved by ScheduledTrainer"
-            )
-        check_state(self.train_dataset, json.loads(file.read_text(encoding="utf-8")))
-        super()._load_from_checkpoint(resume_from_checkpoint, model)
 
-
-class _Decide(_transformers.TrainerCallback):  # type: ignore[misc,name-defined]
-    """Tells the metrics of every evaluation to adaptive schedules."""
+class _CheckLength(_transformers.TrainerCallback):  # type: ignore[misc,name-defined]
+    """Compares the length of the training with the scheduler's, once the trainer knows it."""
 
     def __init__(self, trainer: ScheduledTrainer) -> None:
         self.trainer = trainer
 
-    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, Any], **kwargs: Any) -> None:
-        feedback = getattr(self.trainer.train_dataset, "feedback", None)
-        if feedback is not None:
-            feedback.update(metrics, step=state.global_step)
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        check_length(self.trainer.train_dataset, state.max_steps)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        feedback = self.trainer.train_dataset.feedback
+        if feedback is not None and not feedback.trace:
+            raise StaleNoiseError("the scheduler adapts, but no evaluation took place to decide by: set eval_strategy")

@@ -6,6 +6,7 @@ Public: `ScheduledIterable`.
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -60,18 +61,24 @@ class ScheduledIterable(Planned, _torch_data.IterableDataset):  # type: ignore[m
         self.source, self.id_of = source, id_of
         self.batch_size, self.accumulate = batch_size, accumulate
         self._plan_with(scheduler, feedback)
-        # Shared with the workers: the first step of the pass, the pass, and the last pass of each worker.
-        self._clock = _torch.zeros(_WORKERS + _MOST_WORKERS, dtype=_torch.int64).share_memory_()
+        self._owner, self._clock = os.getpid(), _new_clock()
 
     def set_step(self, step: int) -> None:
         """Say at which optimiser step, ≥ 0, the next pass begins; needed before every pass."""
         if step < 0:
             raise ValueError(f"step must be ≥ 0, not {step}")
+        if os.getpid() != self._owner:  # in another training process: a clock of its own
+            self.__dict__ |= {"_owner": os.getpid(), "_clock": _new_clock()}
         self._clock[_STEP] = step
         self._clock[_PASS] += 1
 
     def __iter__(self) -> _Pass:
         return _Pass(self)
+
+
+def _new_clock() -> Any:
+    """Shared with the workers: the first step of the pass, the pass, and the last pass of each worker."""
+    return _torch.zeros(_WORKERS + _MOST_WORKERS, dtype=_torch.int64).share_memory_()
 
 
 class _Pass(Iterator[dict[str, Any]]):

@@ -5,6 +5,7 @@ Public: `StepSampler`.
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -55,6 +56,7 @@ class StepSampler(_distributed.DistributedSampler):  # type: ignore[misc,name-de
         world: int | None = None,
     ) -> None:
         # The base class wants a data set and a process group here; it is inherited from for its type alone.
+        length, global_batch = operator.index(length), operator.index(global_batch)
         if not 1 <= global_batch <= length < MOST_SAMPLES:
             raise ValueError(f"global_batch ({global_batch}) must be between 1 and the number of samples ({length})")
         if (rank is None) != (world is None) or (world is not None and not 0 <= (rank or 0) < world):
@@ -64,6 +66,12 @@ class StepSampler(_distributed.DistributedSampler):  # type: ignore[misc,name-de
         self.shuffle, self.drop_last = shuffle, drop_last
         self._rank, self._world = rank, world
         self.epoch = self.first_batch = 0
+
+    @property
+    def order(self) -> dict[str, int]:
+        """What the order of samples and its division into steps depend on, but for epoch and process."""
+        names = ("length", "global_batch", "seed", "shuffle", "drop_last")
+        return {name: int(getattr(self, name)) for name in names}
 
     @property
     def steps_per_epoch(self) -> int:
@@ -97,7 +105,9 @@ class StepSampler(_distributed.DistributedSampler):  # type: ignore[misc,name-de
         return rank, world
 
     def set_epoch(self, epoch: int) -> None:
-        """Go to the start of `epoch`; does nothing if that is the present one."""
+        """Go to the start of `epoch`, ≥ 0; does nothing if that is the present one."""
+        if epoch < 0:
+            raise ValueError(f"epoch must be ≥ 0, not {epoch}")
         if epoch != self.epoch:
             self.epoch, self.first_batch = epoch, 0
 
