@@ -106,6 +106,13 @@ def test_frames_are_coded_one_by_one_at_one_quality(name):
     assert achieved["bits_per_pixel"] == pytest.approx(np.mean([a["bits_per_pixel"] for _, a in alone]))
 
 
+@pytest.mark.parametrize(("name", "side"), [("image/jpeg", 65500), ("image/webp", 16383)])
+def test_too_long_a_side_is_named(name, side):
+    assert apply(name, np.zeros((1, side, 1), np.uint8), 0.5)[0].shape == (1, side, 1)
+    with pytest.raises(ValueError, match="at most"):
+        apply(name, np.zeros((side + 1, 1, 3), np.uint8), 0.5)
+
+
 def test_stochastic_rounding():
     rng = np.random.default_rng(0)
     drawn = [stochastic_round(2.3, rng) for _ in range(4000)]

@@ -60,7 +60,8 @@ def test_odd_sizes(name, shape):
 @pytest.mark.parametrize("name", NAMES)
 def test_lost_share_is_right_in_the_mean_and_grows_by_adding_blocks(name):
     for level in (0.02, 0.3, 0.8):
-        expected = (0.004 + 0.966 * level) * min(1, level / 0.05)
+        extreme = {"image/block_loss": 0.97, "image/grid_loss": 0.93}[name]
+        expected = (0.004 + (extreme - 0.004) * level) * min(1, level / 0.05)
         shares = [lost_blocks(name, level, seed).mean() for seed in range(60)]
         assert np.mean(shares) == pytest.approx(expected, abs=0.0008)
         assert np.ptp(shares) <= 1.001 / 280
@@ -114,7 +115,7 @@ def test_concealment_by_neighbours_as_by_a_loop():
         expected[row, column] = weighted / weights if weights else 128
     # Interpolated linearly between the centres of blocks, which lie between the pixels 3 and 4.
     centres = filled.reshape(6, 8, 8, 8, 3)[:, 3:5, :, 3:5].astype(float).mean((1, 3))
-    np.testing.assert_allclose(centres, smoothed(expected), atol=0.6)
+    np.testing.assert_allclose(centres, smoothed(expected), atol=1.1)
 
 
 def smoothed(means):

@@ -17,6 +17,8 @@ from ..path import Range, check_range, lerp, loglerp
 from ..registry import register
 from .rounding import stochastic_round
 
+_LONGEST_SIDE = {".jpg": 65500, ".webp": 16383}
+
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -26,8 +28,8 @@ class Jpeg:
     """Code the picture as baseline JPEG with 4:2:0 chroma and decode it again.
 
     The quality falls along `quality_range`, from hardly visible to blocks of single colours. Level moves in equal
-    ratios of the scale that the quality puts on the quantisation tables, 5000 / q percent below 50 and 200 − 2 q above.
-    Achieved: `quality`, and `bits_per_pixel`, the mean over the frames.
+    ratios of the scale that the quality puts on the quantisation tables, 5000 / q percent below 50 and 200 − 2 q
+    above. Sides are at most 65,500 px. Achieved: `quality`, and `bits_per_pixel`, the mean over the frames.
     Source: ITU-T T.81; quality as in the Independent JPEG Group's library.
     """
 
@@ -82,6 +84,8 @@ def _coded(image: Pixels, suffix: str, options: list[int]) -> tuple[Pixels, floa
     cv2 = need("cv2", extra="image")
     frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
     height, width, channels = frames.shape[1:]
+    if max(height, width) > _LONGEST_SIDE[suffix]:
+        raise ValueError(f"{suffix[1:]} codes sides of at most {_LONGEST_SIDE[suffix]:,} px, not {height} × {width}")
     noisy = np.empty_like(frames)
     coded_bytes = 0
     for out, frame in zip(noisy, frames, strict=True):

@@ -10,8 +10,10 @@ Public: `OverExposure`, `ContrastLoss`, `Backlight`, `dithered_index`.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +27,7 @@ from .low_light import LINEAR_STEPS, decoded, encoded, linear_to_srgb, srgb_to_l
 _FADE_LEVEL = 0.05
 _LOG_DRIFT = 0.15
 _DITHER_STEPS = 16
-_BLOCK = 1 << 15  # values worked on at a time, so that they stay in the cache
+_BLOCK = 1 << 15
 
 Pixels = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]
@@ -64,7 +66,8 @@ class OverExposure:
         for out, frame, factor in zip(noisy, frames, _drift(rng, len(frames), fps, self.time_constant_s), strict=True):
             light = np.minimum(_dithered_steps() * 2.0 ** (exposure_ev * factor), 1)
             codes = np.rint(255 * linear_to_srgb(light)).astype(np.uint8)
-            out[...] = codes.take(dithered_index(frame, rng)).reshape(frame.shape)
+            for values, into in _blocks(frame, out):
+                codes.take(dithered_index(values, rng), out=into, mode="clip")
         clipped = cv2.compare(noisy.reshape(-1), 255, cv2.CMP_EQ)
         achieved = {"exposure_ev": exposure_ev, "clipped_share": round(cv2.countNonZero(clipped) / clipped.size, 6)}
         return noisy.reshape(image.shape), achieved
@@ -182,14 +185,19 @@ def dithered_index(frame: Pixels, rng: np.random.Generator) -> npt.NDArray[np.ui
 
 def _expose(frame: Pixels, gain: npt.NDArray[np.float32], rng: np.random.Generator, out: Pixels) -> None:
     """Write `frame` into `out` with its linear light in [0, 1] times a `gain` per value, clipped to LINEAR_STEPS."""
-    values, gains, codes = frame.reshape(-1), gain.reshape(-1), out.reshape(-1)
-    for start in range(0, values.size, _BLOCK):
-        block = slice(start, start + _BLOCK)
-        steps = _dithered_floats().take(dithered_index(values[block], rng), mode="clip")
-        steps *= gains[block]
+    for values, gains, into in _blocks(frame, gain, out):
+        steps = _dithered_floats().take(dithered_index(values, rng), mode="clip")
+        steps *= gains
         steps += np.float32(0.5)
         np.minimum(steps, LINEAR_STEPS, out=steps)
-        encoded().take(steps.astype(np.int32), out=codes[block], mode="clip")
+        encoded().take(steps.astype(np.int32), out=into, mode="clip")
+
+
+def _blocks(*arrays: npt.NDArray[Any]) -> Iterator[tuple[npt.NDArray[Any], ...]]:
+    """Flat parts of arrays of equal size, small enough to stay in the cache."""
+    flat = [array.reshape(-1) for array in arrays]
+    for start in range(0, flat[0].size, _BLOCK):
+        yield tuple(array[start : start + _BLOCK] for array in flat)
 
 
 def _subject_share(across: Doubles, down: Doubles) -> npt.NDArray[np.float32]:
