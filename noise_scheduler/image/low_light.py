@@ -25,7 +25,7 @@ LINEAR_STEPS = 1 << 14
 """Steps of linear light in the table `encoded`; five of them make the smallest 8-bit step of sRGB."""
 
 _FADE_LEVEL = 0.05
-_BLOCK = 1 << 17  # values worked on at a time, so that they stay in the cache
+_BLOCK = 1 << 15  # values worked on at a time, so that they stay in the cache
 
 Doubles = npt.NDArray[np.float64]
 ReadingTables = tuple[Doubles, Doubles, Doubles]
