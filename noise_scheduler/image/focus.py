@@ -21,7 +21,7 @@ from ..path import Range, check_range, loglerp
 from ..registry import register
 from .drift import smooth_paths
 from .grain import table_normals
-from .low_light import LINEAR_STEPS, decoded, encoded
+from .low_light import decode_steps, encode_steps
 
 _FADE_LEVEL = 0.05
 _LOG_FOCUS_DRIFT = 0.2
@@ -65,7 +65,7 @@ class GaussianBlur:
         sigmas_px = mean_sigma_px * _breath(rng, len(frames), fps, self.time_constant_s, _LOG_FOCUS_DRIFT)
         noisy = np.empty_like(frames)
         for blurred, frame, sigma_px in zip(noisy, frames, sigmas_px, strict=True):
-            blurred[...] = np.rint(gaussian(frame.astype(np.float32), sigma_px))
+            blurred[...] = _rounded(gaussian(frame.astype(np.float32), sigma_px))
         return noisy.reshape(image.shape), {"sigma_px": mean_sigma_px}
 
 
@@ -99,7 +99,7 @@ class Defocus:
         radii_px = mean_radius_px * _breath(rng, len(frames), fps, self.time_constant_s, _LOG_FOCUS_DRIFT)
         noisy = np.empty_like(frames)
         for blurred, frame, radius_px in zip(noisy, frames, radii_px, strict=True):
-            blurred[...] = _encode(filter_disc(_decode(frame), radius_px))
+            blurred[...] = encode_steps(filter_disc(decode_steps(frame), radius_px))
         return noisy.reshape(image.shape), {"radius_px": mean_radius_px}
 
 
@@ -137,7 +137,7 @@ class ZoomBlur:
         centres = np.clip(middle, 0, 1).T * (width - 1, height - 1)
         noisy = np.empty_like(frames)
         for blurred, frame, zoom, centre in zip(noisy, frames, zooms, centres, strict=True):
-            blurred[...] = _encode(zoom_mean(_decode(frame), zoom, centre[0], centre[1]))
+            blurred[...] = encode_steps(zoom_mean(decode_steps(frame), zoom, centre[0], centre[1]))
         return noisy.reshape(image.shape), {"zoom": mean_zoom}
 
 
@@ -283,11 +283,14 @@ def zoom_mean(frame: Floats, zoom: float, centre_x: float, centre_y: float) -> F
     log_ratio = math.log1p(zoom) / (2**steps - 1)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     mean = frame
+    mean_store, magnified = np.empty((2, *frame.shape), np.float32)  # fresh memory would cost as much as the work
     for step in range(steps):
         scale = math.exp(-log_ratio * 2**step)
         back = np.array([[scale, 0, (1 - scale) * centre_x], [0, scale, (1 - scale) * centre_y]])
-        magnified = cv2.warpAffine(mean, back, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-        mean = cv2.addWeighted(mean, 0.5, magnified.reshape(frame.shape), 0.5, 0).reshape(frame.shape)
+        magnified = cv2.warpAffine(
+            mean, back, (width, height), dst=magnified, flags=flags, borderMode=cv2.BORDER_REPLICATE
+        )
+        mean = cv2.addWeighted(mean, 0.5, magnified, 0.5, 0, dst=mean_store)
     return mean
 
 
@@ -304,15 +307,10 @@ def _breath(rng: np.random.Generator, frames: int, fps: float, time_constant_s: 
     return factors
 
 
-def _decode(frame: Pixels) -> Floats:
-    """Linear light of a picture, in steps of the table `encoded`."""
+def _rounded(frame: Floats) -> Pixels:
     cv2 = need("cv2", extra="image")
-    steps: Floats = cv2.LUT(frame, (LINEAR_STEPS * decoded()).astype(np.float32))
-    return steps.reshape(frame.shape)
-
-
-def _encode(steps: Floats) -> Pixels:
-    return encoded().take((steps + np.float32(0.5)).astype(np.uint16), mode="clip")
+    pixels: Pixels = cv2.convertScaleAbs(frame)
+    return pixels.reshape(frame.shape)
 
 
 def _at_reduced_size(frame: Floats, factor: int, blur: Callable[[Floats, float, float], Floats]) -> Floats:
@@ -329,10 +327,12 @@ def _at_reduced_size(frame: Floats, factor: int, blur: Callable[[Floats, float, 
 
 
 def _mix(frame: Floats, blurred: Floats, share: float) -> Floats:
+    """`share` of `blurred`, which is overwritten, and the rest of `frame`."""
     cv2 = need("cv2", extra="image")
     if share == 1:
         return blurred
-    mixed: Floats = cv2.addWeighted(frame, 1 - share, blurred.reshape(frame.shape), share, 0)
+    blurred = blurred.reshape(frame.shape)
+    mixed: Floats = cv2.addWeighted(frame, 1 - share, blurred, share, 0, dst=blurred)
     return mixed
 
 

@@ -4,7 +4,7 @@ Pixel values are decoded to linear light with the sRGB transfer function (IEC 61
 and encoded back to 8 bits.
 
 Public: `LowLight`, `reading_tables`, `expose`, `srgb_to_linear`, `linear_to_srgb`, `decoded`, `encoded`,
-`LINEAR_STEPS`.
+`decode_steps`, `encode_steps`, `LINEAR_STEPS`.
 """
 
 from __future__ import annotations
@@ -115,7 +115,6 @@ def expose(
     """
     cv2 = need("cv2", extra="image")
     base, spread, skew = (table.astype(np.float32) for table in tables)
-    encoding = encoded()
     flat = np.ascontiguousarray(image).reshape(-1)
     noisy = np.empty_like(flat)
     counts = np.zeros(256)
@@ -127,8 +126,7 @@ def expose(
         steps += cv2.LUT(block, spread).reshape(-1)
         steps *= normals
         steps += cv2.LUT(block, base).reshape(-1)
-        np.clip(steps, 0, LINEAR_STEPS, out=steps)
-        noisy[start : start + _BLOCK] = encoding.take(steps.astype(np.int32))
+        noisy[start : start + _BLOCK] = encode_steps(steps)
         counts += cv2.calcHist([block], [0], None, [256], [0, 256]).reshape(-1)
     return noisy.reshape(image.shape), counts
 
@@ -141,6 +139,26 @@ def srgb_to_linear(encoded: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def linear_to_srgb(linear: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """sRGB values in [0, 1] of linear light in [0, 1]."""
     return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+def decode_steps(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Linear light of a picture (H, W, C) in steps of the table `encoded`, half a step added for `encode_steps`."""
+    cv2 = need("cv2", extra="image")
+    light = (LINEAR_STEPS * decoded() + 0.5).astype(np.float32)
+    steps: npt.NDArray[np.float32] = cv2.LUT(image, light).reshape(image.shape)
+    return steps
+
+
+def encode_steps(steps: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """Grey levels of linear light in table steps, half a step added; contiguous `steps` are overwritten."""
+    encoding = encoded()
+    flat = np.ascontiguousarray(steps).reshape(-1)
+    greys = np.empty(flat.size, np.uint8)
+    for start in range(0, flat.size, _BLOCK):
+        part = flat[start : start + _BLOCK]
+        np.clip(part, 0, LINEAR_STEPS, out=part)
+        greys[start : start + _BLOCK] = encoding.take(part.astype(np.int32))
+    return greys.reshape(steps.shape)
 
 
 @cache

@@ -20,7 +20,7 @@ from ..extras import need
 from ..path import Range, check_range, loglerp
 from ..registry import register
 from .grain import table_normals
-from .low_light import LINEAR_STEPS, decoded, encoded, expose, reading_tables
+from .low_light import LINEAR_STEPS, decode_steps, decoded, encode_steps, expose, reading_tables
 
 _FADE_LEVEL = 0.05
 _BASE_ISO = 100.0
@@ -148,7 +148,7 @@ class SpeckleNoise:
             steps *= root
             steps *= cv2.LUT(block, light).reshape(-1)
             steps += np.float32(0.5)
-            return _encode(steps)
+            return encode_steps(steps)
 
         return _in_blocks(image, illuminate), {"contrast": contrast}
 
@@ -220,13 +220,12 @@ class Banding:
         size = LINEAR_STEPS * offset
         columns = np.float32(size * math.sqrt(1 - self.row_share)) * _stripes(rng, 1, width, channels)
         rows = np.float32(size * math.sqrt(self.row_share)) * _stripes(rng, count, height, channels)
-        light = (LINEAR_STEPS * decoded() + 0.5).astype(np.float32)
         noisy = np.empty_like(frames)
         for striped, frame, row in zip(noisy, frames, rows, strict=True):
-            steps = cv2.LUT(frame, light).reshape(frame.shape)
+            steps = decode_steps(frame)
             steps += cv2.repeat(row.reshape(height, 1, channels), 1, width).reshape(frame.shape)
             steps += columns
-            striped[...] = _encode(steps)
+            striped[...] = encode_steps(steps)
         return noisy.reshape(image.shape), {"offset": offset}
 
 
@@ -277,12 +276,6 @@ def _in_blocks(image: Pixels, work: Callable[[Pixels], Pixels]) -> Pixels:
     for start in range(0, flat.size, _BLOCK):
         noisy[start : start + _BLOCK] = work(flat[start : start + _BLOCK])
     return noisy.reshape(image.shape)
-
-
-def _encode(steps: Floats) -> Pixels:
-    """Grey levels of linear light in table steps, half a step added; `steps` is overwritten."""
-    np.clip(steps, 0, LINEAR_STEPS, out=steps)
-    return encoded().take(steps.astype(np.uint16))
 
 
 def _gamma_cube(contrast: float) -> tuple[float, float]:
