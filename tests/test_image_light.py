@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from noise_scheduler.image.light import grid_shape, plasma, relight
+from noise_scheduler.image.light import bands, grid_shape, plasma, relight
 from noise_scheduler.image.low_light import linear_to_srgb, srgb_to_linear
 
 
@@ -22,6 +22,15 @@ def test_relight_without_change_is_the_identity_and_leaves_its_input():
     frame = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
     frame.setflags(write=False)
     np.testing.assert_array_equal(relight(frame, np.ones((16, 16), np.float32), np.zeros((16, 16), np.float32)), frame)
+
+
+@pytest.mark.parametrize("shape", [(700, 500, 3), (1, 300_000, 1), (5, 4, 3)])
+def test_bands_cover_every_row_once(shape):
+    rows = np.concatenate([np.arange(shape[0])[band] for band in bands(shape)])
+    np.testing.assert_array_equal(rows, np.arange(shape[0]))
+    frame = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    lit = relight(frame, np.ones(shape[:2], np.float32), np.zeros(shape, np.float32))
+    np.testing.assert_array_equal(lit, frame)
 
 
 def test_plasma_is_smooth_with_unit_variance():

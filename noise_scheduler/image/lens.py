@@ -25,6 +25,7 @@ _GRID = 112
 _SHADOW_GRID = 96
 _DROPLETS = 20
 _SCATTER_GRID = 24
+_SCATTER_FROM = 192
 _GHOSTS = 6
 _EDGES = 5
 
@@ -55,7 +56,6 @@ class DirtyLens:
         self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
     ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
         """Soil the view of an image (H, W, C) or a clip (T, H, W, C), uint8."""
-        cv2 = need("cv2", extra="image")
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
         height, width, channels = frames.shape[1:]
         rows, columns = grid_shape(height, width, _GRID)
@@ -65,14 +65,14 @@ class DirtyLens:
 
         optical_depth = loglerp(self.optical_depth_range, level) * min(1.0, level / _FADE_LEVEL)
         dirt = 0.1 + 0.9 * (share * smears / smears.mean() + (1 - share) * droplets / max(droplets.mean(), 1e-3))
-        kept = _enlarged(np.exp(-np.float32(optical_depth) * dirt), height, width)
-        shade = (1 - kept) * (1 + np.float32(0.5) * _enlarged(lit, height, width))
-        tint = passed if channels == 3 else passed[1:2]
+        kept = np.exp(-np.float32(optical_depth) * dirt)
+        tint = (passed if channels == 3 else passed[1:2]).astype(np.float32)
+        returned = ((1 - kept) * (1 + np.float32(0.5) * lit))[..., None] * tint
+        kept = _enlarged(kept, height, width)
         noisy = np.empty_like(frames)
         for frame, out in zip(frames, noisy, strict=True):
-            veil = _scattered(frame) * tint.astype(np.float32)
-            veil = cv2.resize(veil, (width, height), interpolation=cv2.INTER_LINEAR).reshape(frame.shape)
-            out[...] = relight(frame, kept, veil * cv2.merge([shade] * channels).reshape(frame.shape))
+            veil = _enlarged(_scattered(frame), rows, columns)
+            out[...] = relight(frame, kept, _enlarged(veil * returned, height, width))
         return noisy.reshape(image.shape), {"scattered": round(1 - float(kept.mean()), 6)}
 
 
@@ -235,6 +235,10 @@ def _scattered(frame: npt.NDArray[np.uint8]) -> Floats:
     """A wide blur of a picture in linear light, (rows, columns, C) float32 of a coarse grid."""
     cv2 = need("cv2", extra="image")
     rows, columns = grid_shape(frame.shape[0], frame.shape[1], _SCATTER_GRID)
+    if min(frame.shape[:2]) > 2 * _SCATTER_FROM:  # shrunk before it is decoded, which is quicker and hardly different
+        fewer_rows, fewer_columns = grid_shape(frame.shape[0], frame.shape[1], _SCATTER_FROM)
+        shape = fewer_rows, fewer_columns, frame.shape[2]
+        frame = cv2.resize(frame, shape[1::-1], interpolation=cv2.INTER_AREA).reshape(shape)
     light = cv2.LUT(frame, decoded().astype(np.float32))
     coarse = cv2.resize(light, (columns, rows), interpolation=cv2.INTER_AREA)
     blurred: Floats = cv2.GaussianBlur(coarse, (0, 0), 2.5, borderType=cv2.BORDER_REFLECT)

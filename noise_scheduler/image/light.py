@@ -1,10 +1,11 @@
 """Light that is dimmed or added between the scene and the sensor, in linear light.
 
-Public: `relight`, `plasma`, `grid_shape`.
+Public: `relight`, `bands`, `plasma`, `grid_shape`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
@@ -12,6 +13,8 @@ import numpy.typing as npt
 
 from ..extras import need
 from .low_light import LINEAR_STEPS, decoded, encoded
+
+_BAND = 1 << 18  # values worked on at a time
 
 Floats = npt.NDArray[np.float32]
 
@@ -28,13 +31,22 @@ def relight(frame: npt.NDArray[np.uint8], seen: Floats, added: Floats) -> npt.ND
         (H, W, C) uint8; `frame` itself where `seen` is 1 and `added` 0.
     """
     cv2 = need("cv2", extra="image")
-    steps = cv2.LUT(frame, _steps_of_grey()).reshape(frame.shape)
-    steps *= _in_channels(seen, frame)
-    steps += _in_channels(added, frame) * np.float32(LINEAR_STEPS)
-    steps += np.float32(0.5)
-    np.clip(steps, 0, LINEAR_STEPS, out=steps)
-    lit: npt.NDArray[np.uint8] = encoded().take(steps.astype(np.int32))
+    lit = np.empty_like(frame)
+    for rows in bands(frame.shape):
+        steps = cv2.LUT(frame[rows], _steps_of_grey()).reshape(-1, *frame.shape[1:])
+        steps *= _in_channels(seen[rows], frame.shape[2])
+        steps += _in_channels(added[rows], frame.shape[2]) * np.float32(LINEAR_STEPS)
+        steps += np.float32(0.5)
+        np.clip(steps, 0, LINEAR_STEPS, out=steps)
+        encoded().take(steps.astype(np.intp), out=lit[rows], mode="clip")
     return lit
+
+
+def bands(shape: tuple[int, ...]) -> Iterator[slice]:
+    """The rows of a picture (H, W, C) in bands small enough for the cache."""
+    step = max(1, _BAND // (shape[1] * shape[2]))
+    for row in range(0, shape[0], step):
+        yield slice(row, row + step)
 
 
 def plasma(rng: np.random.Generator, cells: int = 64, octaves: int = 5) -> Floats:
@@ -64,12 +76,12 @@ def grid_shape(height: int, width: int, side: int) -> tuple[int, int]:
     return max(1, round(zoom * height)), max(1, round(zoom * width))
 
 
-def _in_channels(field: Floats, frame: npt.NDArray[np.uint8]) -> Floats:
+def _in_channels(field: Floats, channels: int) -> Floats:
     cv2 = need("cv2", extra="image")
     if field.ndim == 3:
         return field
-    channels: Floats = cv2.merge([field] * frame.shape[2]).reshape(frame.shape)
-    return channels
+    repeated: Floats = cv2.merge([field] * channels).reshape(*field.shape, channels)
+    return repeated
 
 
 @cache

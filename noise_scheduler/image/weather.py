@@ -18,7 +18,7 @@ from ..extras import need
 from ..path import Range, check_range, loglerp
 from ..registry import register
 from .drift import smooth_paths
-from .light import grid_shape, plasma, relight
+from .light import bands, grid_shape, plasma, relight
 
 _FADE_LEVEL = 0.05
 _FOG_CELLS = 64
@@ -107,7 +107,7 @@ class Rain:
     wide and fast, share one direction, which leans with the wind; their length is the way fallen in 1/60 s of
     exposure. On a clip each drop falls on along its streak.
     Achieved: `cover`, the mean share of the scene's light that streaks and haze hide, and `lean_deg`, the lean of
-    the streaks from the vertical.
+    the streaks from the vertical in the first frame, positive where drops fall to the left.
     Source: Garg & Nayar, "Vision and rain", IJCV 2007, for translucent bright streaks of linear motion.
     """
 
@@ -146,7 +146,7 @@ class Rain:
                 weights, x, y = layers.of(layer, depth / (1 - math.exp(-_STREAK_DEPTH)) * fall * across / side**2)
                 y = (y + length / _EXPOSURE_S * index / fps * side / fall) % 1
                 sheet += _streaks(weights, x, y, sheet.shape, length * side, wide * side)
-            turn = math.radians(lean_deg + 2 * float(np.clip(sway[index], -3, 3)))
+            turn = math.radians(lean_deg + 2 * float(np.clip(sway[index] - sway[0], -2, 2)))
             cosine, sine = math.cos(turn) * rows / height, math.sin(turn) * rows / height
             to_sheet = np.array(
                 [
@@ -253,12 +253,14 @@ class _Particles:
     def of(self, layer: int, area_wanted: float) -> tuple[Floats, Floats, Floats]:
         """(weights, x, y) of a layer's particles, of which all layers together cover `area_wanted`.
 
-        The last ones are parts of particles, so that cover rises without steps.
+        The last ones are parts of particles, so that cover rises without steps; where there are too few, as in a
+        picture that is much longer than it is wide, each is as much denser.
         """
         groups, most = area_wanted / self.mean_area / sum(self.per_layer), len(self.x)
         rows = min(math.ceil(groups), most)
         columns = slice(sum(self.per_layer[:layer]), sum(self.per_layer[: layer + 1]))
         weights = np.minimum(groups - np.arange(rows, dtype=np.float32), 1).repeat(self.per_layer[layer])
+        weights *= np.float32(max(1.0, groups / most))
         return weights, self.x[:rows, columns].reshape(-1), self.y[:rows, columns].reshape(-1)
 
 
@@ -313,6 +315,9 @@ def _sky(rng: np.random.Generator, darkest: float, brightest: float, channels: i
 
 def _under_sky(frame: npt.NDArray[np.uint8], seen: Floats, sky: Floats) -> npt.NDArray[np.uint8]:
     cv2 = need("cv2", extra="image")
-    hidden = 1 - seen
-    added = cv2.merge([hidden * light for light in sky]).reshape(frame.shape)
-    return relight(frame, seen, added)
+    noisy = np.empty_like(frame)
+    for rows in bands(frame.shape):
+        hidden = 1 - seen[rows]
+        added = cv2.merge([hidden * light for light in sky])
+        noisy[rows] = relight(frame[rows], seen[rows], added.reshape(*hidden.shape, -1))
+    return noisy
