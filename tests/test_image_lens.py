@@ -114,6 +114,16 @@ def test_shadow_has_the_depth_and_area_it_says(ev, area):
         assert (ratio[..., 2] >= ratio[..., 0] - 1e-6).all()  # bluish
 
 
+@pytest.mark.parametrize("level", [0.2, 0.5, 1.0])
+def test_shadow_deepens_and_grows_along_its_ranges(level):
+    areas = []
+    for seed in range(8):
+        _, achieved = apply("image/shadow", np.zeros((60, 80, 1), np.uint8), level, seed=seed)
+        assert achieved["exposure_ev"] == pytest.approx(-0.05 - 7.95 * level)
+        areas.append(achieved["shaded_area"])
+    assert np.mean(areas) == pytest.approx(0.25 + 0.7 * level, abs=0.02)
+
+
 def test_shadow_is_convex():
     image = np.full((120, 120, 1), 255, np.uint8)
     rng = np.random.default_rng(0)

@@ -7,11 +7,13 @@ from noise_scheduler.image.low_light import linear_to_srgb, srgb_to_linear
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("per_channel", [False, True])
-def test_relight_is_the_formula_in_float(channels, per_channel):
+@pytest.mark.parametrize("brightest", [20, 255])
+def test_relight_is_the_formula_in_float(channels, per_channel, brightest):
     rng = np.random.default_rng(0)
-    frame = rng.integers(0, 256, (30, 40, channels), dtype=np.uint8)
+    frame = rng.integers(0, brightest + 1, (30, 40, channels), dtype=np.uint8)
     shape = (30, 40, channels) if per_channel else (30, 40)
     seen, added = rng.random((2, *shape), dtype=np.float32)
+    added *= np.float32((brightest / 255) ** 2)
     one_each = (slice(None),) * 2 + (slice(None) if per_channel else None,)
     light = srgb_to_linear(frame / 255.0) * seen[one_each] + added[one_each]
     expected = 255 * linear_to_srgb(np.clip(light, 0, 1))

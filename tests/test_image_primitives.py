@@ -138,6 +138,25 @@ def test_mix_is_a_straight_line_from_the_clean_picture_to_a_fixed_target():
             assert np.abs(noisy - expected).max() < 1.1
 
 
+def test_target_of_a_mix_is_the_weighted_average_of_its_chains():
+    """The same stream is drawn from by hand; the primitives of the chains then go on from it."""
+    image = picture(40, 50)
+    primitives = [registry.build(f"image/{name}") for name in (*(n[6:] for n in NAMES[:3]), "elastic_warp")]
+    for seed in range(4):
+        target, achieved = apply("image/random_mix", image, 1.0, seed=seed)
+        with stream(key_of(seed, "primitives"), 0, "image/random_mix") as rng:
+            weights = rng.dirichlet(np.ones(3))
+            rng.integers(4, size=(3, 2)), rng.integers(1, 2, 3, endpoint=True)
+            strengths = rng.uniform(0.5, 1.0, (3, 2))
+            average = np.zeros(image.shape)
+            for chain, letters in enumerate(achieved["chains"].split()):
+                perturbed = image
+                for letter, strength in zip(letters, strengths[chain], strict=False):
+                    perturbed, _ = primitives["ftsw".index(letter)](perturbed, strength, rng, fps=25.0)
+                average += weights[chain] * perturbed
+        assert np.abs(target - average).max() < 0.51
+
+
 def test_mixes_differ():
     chains = {apply("image/random_mix", picture(20, 20), 0.5, seed=seed)[1]["chains"] for seed in range(20)}
     assert len(chains) > 10

@@ -65,16 +65,16 @@ def test_fog_has_the_optical_depth_it_says():
     assert np.mean(depths) == pytest.approx(1.0, rel=0.05)
 
 
-@pytest.mark.parametrize("name", ["image/rain", "image/snow"])
+@pytest.mark.parametrize(("name", "tolerance"), [("image/rain", 0.2), ("image/snow", 0.15)])
 @pytest.mark.parametrize("cover", [0.02, 0.2, 0.5])
-def test_cover_is_that_of_particles_thrown_at_random(name, cover):
-    measured = []
-    for seed in range(6):
+def test_cover_is_that_of_particles_thrown_at_random(name, tolerance, cover):
+    kept = []
+    for seed in range(10):
         seen, _, achieved = seen_and_added(name, (160, 200, 1), 1.0, seed=seed, cover_range=(cover, cover))
         assert 1 - seen.mean() == pytest.approx(achieved["cover"], abs=0.01)
-        measured.append(achieved["cover"])
-    # A streak narrower than a pixel is spread over two, where overlaps hide more.
-    assert 1 - np.mean(measured) == pytest.approx((1 - cover) * math.exp(0.5 * math.log1p(-cover)), rel=0.15)
+        kept.append(1 - achieved["cover"])
+    # Haze adds half as much again; a streak narrower than a pixel is spread over two, where overlaps hide more.
+    assert math.log(np.mean(kept)) == pytest.approx(1.5 * math.log1p(-cover), rel=tolerance)
 
 
 def test_streaks_lean_as_they_say():
