@@ -6,7 +6,14 @@ import pytest
 from noise_scheduler import registry
 from noise_scheduler.contract import corrupt, run
 from noise_scheduler.image.grain import table_normals
-from noise_scheduler.image.low_light import LowLight, linear_to_srgb, srgb_to_linear
+from noise_scheduler.image.low_light import (
+    LINEAR_STEPS,
+    decode_steps,
+    encode_steps,
+    linear_to_srgb,
+    reading_tables,
+    srgb_to_linear,
+)
 from noise_scheduler.rng import key_of, stream
 from noise_scheduler.testing import check_noise
 
@@ -33,6 +40,15 @@ def test_srgb_transfer_functions():
     np.testing.assert_allclose(srgb_to_linear(np.array([0, 0.04, 0.5, 1])), [0, 0.0030960, 0.2140411, 1], atol=1e-6)
 
 
+def test_linear_light_in_steps_goes_back_to_the_same_picture():
+    image = np.random.default_rng(0).integers(0, 256, (300, 200, 3), dtype=np.uint8)
+    np.testing.assert_allclose(decode_steps(image), LINEAR_STEPS * srgb_to_linear(image / 255) + 0.5, rtol=1e-6)
+    np.testing.assert_array_equal(encode_steps(decode_steps(image)), image)
+    np.testing.assert_array_equal(encode_steps(np.array([-9.0, 1e6], np.float32)), [0, 255])
+    turned = decode_steps(image)[::-1, :, :1]
+    np.testing.assert_array_equal(encode_steps(turned), image[::-1, :, :1])
+
+
 @pytest.mark.parametrize(("read_noise_e", "ev"), [(1.0, -1.0), (2.0, -2.0), (2.0, -3.0), (4.0, -1.0)])
 def test_variance_lies_on_the_photon_transfer_line(read_noise_e, ev):
     full_well_e = 300.0
@@ -55,8 +71,8 @@ def test_variance_lies_on_the_photon_transfer_line(read_noise_e, ev):
 @pytest.mark.parametrize("signal_e", [0.0, 0.5, 2.0, 10.0, 100.0])
 @pytest.mark.parametrize("read_noise_e", [1.0, 4.0])
 def test_quadratic_of_a_normal_has_the_moments_of_poisson_plus_gauss(signal_e, read_noise_e):
-    noise = LowLight(read_noise_e=read_noise_e, full_well_e=float(1 << 14))  # one electron per table step
-    base, spread, skew = (float(t[0]) for t in noise._noise_tables(np.full(256, signal_e), 1.0))
+    tables = reading_tables(np.full(256, signal_e), read_noise_e, LINEAR_STEPS)  # one electron per table step
+    base, spread, skew = (float(table[0]) for table in tables)
     z = np.random.default_rng(0).standard_normal(1_000_000)
     reading = base - 0.5 + spread * z + skew * z * z
     rng = np.random.default_rng(1)

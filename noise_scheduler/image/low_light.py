@@ -3,7 +3,8 @@
 Pixel values are decoded to linear light with the sRGB transfer function (IEC 61966-2-1), counted in electrons,
 and encoded back to 8 bits.
 
-Public: `LowLight`, `srgb_to_linear`, `linear_to_srgb`.
+Public: `LowLight`, `reading_tables`, `expose`, `srgb_to_linear`, `linear_to_srgb`, `decoded`, `encoded`,
+`decode_steps`, `encode_steps`, `LINEAR_STEPS`.
 """
 
 from __future__ import annotations
@@ -20,9 +21,14 @@ from ..path import Range, check_range, lerp
 from ..registry import register
 from .grain import table_normals
 
+LINEAR_STEPS = 1 << 14
+"""Steps of linear light in the table `encoded`; five of them make the smallest 8-bit step of sRGB."""
+
 _FADE_LEVEL = 0.05
-_LINEAR_STEPS = 1 << 14  # of the encoding table: five of them make the smallest 8-bit step of sRGB
-_BLOCK = 1 << 17  # values worked on at a time, so that they stay in the cache
+_BLOCK = 1 << 15  # values worked on at a time, so that they stay in the cache
+
+Doubles = npt.NDArray[np.float64]
+ReadingTables = tuple[Doubles, Doubles, Doubles]
 
 
 @register("image/low_light")
@@ -57,48 +63,72 @@ class LowLight:
         self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
     ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
         """Darken an image (H, W, C) or a clip (T, H, W, C), uint8."""
-        cv2 = need("cv2", extra="image")
         fade = min(1.0, level / _FADE_LEVEL)
         exposure_ev = lerp(self.exposure_ev_range, level) * fade
-        signal_e = self.full_well_e * 2.0**exposure_ev * _decoded()
-        base, spread, skew = (table.astype(np.float32) for table in self._noise_tables(signal_e, fade))
-        encoded = _encoded()
-
-        flat = np.ascontiguousarray(image).reshape(-1)
-        noisy = np.empty_like(flat)
-        counts = np.zeros(256)
-        for start in range(0, flat.size, _BLOCK):
-            block = flat[start : start + _BLOCK]
-            normals = table_normals(rng, block.size)
-            steps = cv2.LUT(block, skew).reshape(-1)
-            steps *= normals
-            steps += cv2.LUT(block, spread).reshape(-1)
-            steps *= normals
-            steps += cv2.LUT(block, base).reshape(-1)
-            np.clip(steps, 0, _LINEAR_STEPS, out=steps)
-            noisy[start : start + _BLOCK] = encoded.take(steps.astype(np.int32))
-            counts += cv2.calcHist([block], [0], None, [256], [0, 256]).reshape(-1)
+        signal_e = self.full_well_e * 2.0**exposure_ev * decoded()
+        tables = reading_tables(signal_e, self.read_noise_e, self.full_well_e, fade)
+        noisy, counts = expose(image, tables, rng)
 
         achieved = {"exposure_ev": exposure_ev}
         signal_power = float(counts @ signal_e**2)
         if signal_power > 0:
             noise_power = float(counts @ (signal_e + self.read_noise_e**2)) * fade**2
             achieved["snr_db"] = 10 * math.log10(signal_power / noise_power)
-        return noisy.reshape(image.shape), achieved
+        return noisy, achieved
 
-    def _noise_tables(
-        self, signal_e: npt.NDArray[np.float64], fade: float
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """(base, spread, skew) per grey level: base + spread z + skew z² of a normal z is the reading in table steps.
 
-        A quadratic of a normal (Cornish & Fisher) matches the three moments: mean λ, variance λ + σ² and, by
-        skew = λ / 6(λ + σ²), third moment λ.
-        """
-        variance = signal_e + self.read_noise_e**2
-        skew = signal_e / (6 * variance)
-        spread = np.sqrt(variance - 2 * skew**2)
-        step_e = self.full_well_e / _LINEAR_STEPS
-        return (signal_e - fade * skew) / step_e + 0.5, fade * spread / step_e, fade * skew / step_e
+def reading_tables(signal_e: Doubles, read_noise_e: float, full_well_e: float, fade: float = 1.0) -> ReadingTables:
+    """What a sensor reads of a number of electrons, as base + spread z + skew z² of a normal z.
+
+    A quadratic of a normal (Cornish & Fisher) matches the first three moments of Poisson plus Gauss: mean λ,
+    variance λ + σ² and, by skew = λ / 6(λ + σ²), third moment λ.
+
+    Args:
+        signal_e: expected electrons λ per grey level, (256,).
+        read_noise_e: standard deviation σ of the read noise, electrons.
+        full_well_e: electrons of a white reading.
+        fade: share of the noise that is added.
+
+    Returns:
+        (base, spread, skew), each (256,) in table steps, of which `LINEAR_STEPS` are white; half a step is
+        included in base, so that truncation rounds.
+    """
+    variance = signal_e + read_noise_e**2
+    skew = signal_e / (6 * variance)
+    spread = np.sqrt(variance - 2 * skew**2)
+    step_e = full_well_e / LINEAR_STEPS
+    return (signal_e - fade * skew) / step_e + 0.5, fade * spread / step_e, fade * skew / step_e
+
+
+def expose(
+    image: npt.NDArray[np.uint8], tables: ReadingTables, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.uint8], Doubles]:
+    """A reading of every value of `image`, encoded as sRGB.
+
+    Args:
+        image: uint8 of any shape.
+        tables: from `reading_tables`.
+        rng: the random stream, one draw per value.
+
+    Returns:
+        The noisy image, and how often each grey level stood in `image`, (256,).
+    """
+    cv2 = need("cv2", extra="image")
+    base, spread, skew = (table.astype(np.float32) for table in tables)
+    flat = np.ascontiguousarray(image).reshape(-1)
+    noisy = np.empty_like(flat)
+    counts = np.zeros(256)
+    for start in range(0, flat.size, _BLOCK):
+        block = flat[start : start + _BLOCK]
+        normals = table_normals(rng, block.size)
+        steps = cv2.LUT(block, skew).reshape(-1)
+        steps *= normals
+        steps += cv2.LUT(block, spread).reshape(-1)
+        steps *= normals
+        steps += cv2.LUT(block, base).reshape(-1)
+        noisy[start : start + _BLOCK] = encode_steps(steps)
+        counts += cv2.calcHist([block], [0], None, [256], [0, 256]).reshape(-1)
+    return noisy.reshape(image.shape), counts
 
 
 def srgb_to_linear(encoded: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -111,17 +141,37 @@ def linear_to_srgb(linear: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
+def decode_steps(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Linear light of a picture (H, W, C) in steps of the table `encoded`, half a step added for `encode_steps`."""
+    cv2 = need("cv2", extra="image")
+    light = (LINEAR_STEPS * decoded() + 0.5).astype(np.float32)
+    steps: npt.NDArray[np.float32] = cv2.LUT(image, light).reshape(image.shape)
+    return steps
+
+
+def encode_steps(steps: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """Grey levels of linear light in table steps, half a step added; contiguous `steps` are overwritten."""
+    encoding = encoded()
+    flat = np.ascontiguousarray(steps).reshape(-1)
+    greys = np.empty(flat.size, np.uint8)
+    for start in range(0, flat.size, _BLOCK):
+        part = flat[start : start + _BLOCK]
+        np.clip(part, 0, LINEAR_STEPS, out=part)
+        greys[start : start + _BLOCK] = encoding.take(part.astype(np.int32))
+    return greys.reshape(steps.shape)
+
+
 @cache
-def _decoded() -> npt.NDArray[np.float64]:
-    """Linear light of the 256 grey levels."""
+def decoded() -> npt.NDArray[np.float64]:
+    """Linear light in [0, 1] of the 256 grey levels."""
     table = srgb_to_linear(np.arange(256) / 255)
     table.setflags(write=False)
     return table
 
 
 @cache
-def _encoded() -> npt.NDArray[np.uint8]:
-    """Grey level of each step of linear light."""
-    table = np.rint(255 * linear_to_srgb(np.arange(_LINEAR_STEPS + 1) / _LINEAR_STEPS)).astype(np.uint8)
+def encoded() -> npt.NDArray[np.uint8]:
+    """Grey level of each step of linear light, (LINEAR_STEPS + 1,)."""
+    table = np.rint(255 * linear_to_srgb(np.arange(LINEAR_STEPS + 1) / LINEAR_STEPS)).astype(np.uint8)
     table.setflags(write=False)
     return table

@@ -1,0 +1,238 @@
+"""Wrong exposure: too much light, light against the lens, and light astray inside it.
+
+Grey levels are decoded to linear light with the sRGB transfer function (IEC 61966-2-1), where exposure is a factor
+and stray light a sum, and encoded again. Where a picture is brightened, its own 8-bit steps would show as bands: they
+are filled with a uniform dither of ± half a step, fresh in every frame, as a sensor's noise fills them.
+
+Public: `OverExposure`, `ContrastLoss`, `Backlight`, `dithered_index`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..extras import need
+from ..path import Range, check_range, lerp, loglerp
+from ..registry import register
+from .drift import smooth_paths
+from .low_light import LINEAR_STEPS, decoded, encoded, linear_to_srgb, srgb_to_linear
+
+_FADE_LEVEL = 0.05
+_LOG_DRIFT = 0.15
+_DITHER_STEPS = 16
+_BLOCK = 1 << 15
+
+Pixels = npt.NDArray[np.uint8]
+Doubles = npt.NDArray[np.float64]
+
+
+@register("image/over_exposure")
+@dataclass(frozen=True, slots=True)
+class OverExposure:
+    """Expose too long: linear light is multiplied and what lies above white is lost, each channel for itself.
+
+    Exposure rises along `exposure_ev_range`, one EV being a factor of two, from a change that few would notice
+    to a picture that is all but white. On a clip the exposure hunts smoothly around its mean. Achieved:
+    `exposure_ev`, and `clipped_share`, the share of values that are white afterwards.
+    Source: exposure as in ISO 12232; clipping of Hasinoff, "Saturation (imaging)", in Computer vision, a reference
+    guide, 2014.
+    """
+
+    exposure_ev_range: Range = (0.05, 9.0)
+    """Change of exposure (mild, extreme), EV; level moves along it linearly, below level .05 it shrinks further, to
+    nothing at 0."""
+    time_constant_s: float = 0.8
+    """On a clip, seconds over which the exposure stays much the same."""
+
+    def __post_init__(self) -> None:
+        check_range("exposure_ev_range", self.exposure_ev_range, 0.0, 20.0)
+        _check_time_constant(self.time_constant_s)
+
+    def __call__(
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+    ) -> tuple[Pixels, dict[str, float]]:
+        """Brighten an image (H, W, C) or a clip (T, H, W, C), uint8."""
+        cv2 = need("cv2", extra="image")
+        frames = image.reshape(-1, *image.shape[-3:])
+        exposure_ev = lerp(self.exposure_ev_range, level) * min(1.0, level / _FADE_LEVEL)
+        noisy = np.empty(frames.shape, np.uint8)
+        for out, frame, factor in zip(noisy, frames, _drift(rng, len(frames), fps, self.time_constant_s), strict=True):
+            light = np.minimum(_dithered_steps() * 2.0 ** (exposure_ev * factor), 1)
+            codes = np.rint(255 * linear_to_srgb(light)).astype(np.uint8)
+            for values, into in _blocks(frame, out):
+                codes.take(dithered_index(values, rng), out=into, mode="clip")
+        clipped = cv2.compare(noisy.reshape(-1), 255, cv2.CMP_EQ)
+        achieved = {"exposure_ev": exposure_ev, "clipped_share": round(cv2.countNonZero(clipped) / clipped.size, 6)}
+        return noisy.reshape(image.shape), achieved
+
+
+@register("image/contrast_loss")
+@dataclass(frozen=True, slots=True)
+class ContrastLoss:
+    """Veil the picture with stray light, as a dirty lens, a reflecting pane or flare does, at the same exposure.
+
+    Linear light becomes c · light + (1 − c) · the picture's mean light, per channel. The contrast c falls along
+    `contrast_range` from hardly visible to a single flat colour. On a clip the veil comes and goes smoothly. Achieved:
+    `contrast`, the mean of c.
+    Source: veiling glare of ISO 9358; contrast reduction of Hendrycks & Dietterich, "Benchmarking neural network
+    robustness", ICLR 2019, here in linear light.
+    """
+
+    contrast_range: Range = (0.95, 0.01)
+    """Share c of the image-forming light (mild, extreme); level moves along it in equal ratios, below level .05 the
+    veil fades further, to nothing at 0."""
+    time_constant_s: float = 0.8
+    """On a clip, seconds over which the veil stays much the same."""
+
+    def __post_init__(self) -> None:
+        check_range("contrast_range", self.contrast_range, 1e-4, 1.0, falling=True)
+        _check_time_constant(self.time_constant_s)
+
+    def __call__(
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+    ) -> tuple[Pixels, dict[str, float]]:
+        """Flatten an image (H, W, C) or a clip (T, H, W, C), uint8."""
+        cv2 = need("cv2", extra="image")
+        frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
+        log_contrast = math.log(loglerp(self.contrast_range, level)) * min(1.0, level / _FADE_LEVEL)
+        contrasts = np.exp(log_contrast * _drift(rng, len(frames), fps, self.time_constant_s))
+        noisy = np.empty_like(frames)
+        for out, frame, contrast in zip(noisy, frames, contrasts, strict=True):
+            counts = np.stack([cv2.calcHist([frame], [c], None, [256], [0, 256]) for c in range(frame.shape[2])], 1)
+            mean_light = decoded() @ counts.reshape(256, -1) / (frame.shape[0] * frame.shape[1])
+            light = contrast * decoded()[:, None] + (1 - contrast) * mean_light
+            codes = np.rint(255 * linear_to_srgb(light)).astype(np.uint8)
+            out[...] = cv2.LUT(frame, codes[:, None]).reshape(frame.shape)
+        return noisy.reshape(image.shape), {"contrast": float(contrasts.mean())}
+
+
+@register("image/backlight")
+@dataclass(frozen=True, slots=True)
+class Backlight:
+    """Put the light behind the subject: the middle of the picture falls dark, its surround burns out.
+
+    Exposure changes smoothly from a fall around a point near the middle to an equal rise far from it, in linear light
+    with clipping. The difference rises along `contrast_ev_range` from hardly visible to a black figure on white. On a
+    clip the dark place wanders smoothly. Achieved: `contrast_ev`, and `clipped_share`, the share of values that
+    are white afterwards.
+    Source: backlit scenes of Li & Wu, "Learning-based restoration of backlit images", IEEE TIP 2018.
+    """
+
+    contrast_ev_range: Range = (0.1, 20.0)
+    """Difference of exposure between surround and subject (mild, extreme), EV; level moves along it linearly, below
+    level .05 it shrinks further, to nothing at 0."""
+    radius: float = 0.42
+    """Half the width of the dark place as a fraction of the picture's shorter side; its height is 1.3 times that."""
+    time_constant_s: float = 0.8
+    """On a clip, seconds in which the dark place moves by about a tenth of the picture's shorter side."""
+
+    def __post_init__(self) -> None:
+        check_range("contrast_ev_range", self.contrast_ev_range, 0.0, 40.0)
+        if not 0.05 <= self.radius <= 10:
+            raise ValueError(f"radius must be in [.05, 10] of the shorter side, not {self.radius!r}")
+        _check_time_constant(self.time_constant_s)
+
+    def __call__(
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+    ) -> tuple[Pixels, dict[str, float]]:
+        """Light an image (H, W, C) or a clip (T, H, W, C), uint8, from behind."""
+        cv2 = need("cv2", extra="image")
+        frames = image.reshape(-1, *image.shape[-3:])
+        height, width, channels = frames.shape[1:]
+        side = min(height, width)
+        contrast_ev = lerp(self.contrast_ev_range, level) * min(1.0, level / _FADE_LEVEL)
+        middle = rng.uniform(0.4, 0.6, 2)
+        drift = smooth_paths(rng, 2, len(frames), fps=fps, time_constant_s=self.time_constant_s)
+        centres = middle * (width, height) - 0.5 + 0.1 * side * (drift - drift.mean(1, keepdims=True)).T
+        noisy = np.empty(frames.shape, np.uint8)
+        for out, frame, (centre_x, centre_y) in zip(noisy, frames, centres, strict=True):
+            across = ((np.arange(width) - centre_x) / (self.radius * side)) ** 2
+            down = ((np.arange(height) - centre_y) / (1.3 * self.radius * side)) ** 2
+            shade = _subject_share(across, down)
+            shade *= np.float32(-contrast_ev)
+            shade += np.float32(0.5 * contrast_ev + math.log2(LINEAR_STEPS))
+            gain = np.exp2(shade, out=shade)
+            _expose(frame, gain if channels == 1 else cv2.merge([gain] * channels), rng, out)
+        clipped = cv2.compare(noisy.reshape(-1), 255, cv2.CMP_EQ)
+        achieved = {"contrast_ev": contrast_ev, "clipped_share": round(cv2.countNonZero(clipped) / clipped.size, 6)}
+        return noisy.reshape(image.shape), achieved
+
+
+def dithered_index(frame: Pixels, rng: np.random.Generator) -> npt.NDArray[np.uint16]:
+    """Where every value of a picture stands in a table of sixteenths of a grey level, a random sixteenth each.
+
+    Args:
+        frame: uint8 of any shape.
+        rng: the random stream, half a byte per value.
+
+    Returns:
+        16 · grey level + (0 … 15), flat.
+    """
+    nibbles = np.frombuffer(rng.bytes(-(-frame.size // 2)), np.uint8)
+    index = frame.reshape(-1).astype(np.uint16)
+    index <<= 4
+    index[::2] |= nibbles & 15
+    index[1::2] |= nibbles[: frame.size // 2] >> 4
+    return index
+
+
+def _expose(frame: Pixels, gain: npt.NDArray[np.float32], rng: np.random.Generator, out: Pixels) -> None:
+    """Write `frame` into `out` with its linear light in [0, 1] times a `gain` per value, clipped to LINEAR_STEPS."""
+    for values, gains, into in _blocks(frame, gain, out):
+        steps = _dithered_floats().take(dithered_index(values, rng), mode="clip")
+        steps *= gains
+        steps += np.float32(0.5)
+        np.minimum(steps, LINEAR_STEPS, out=steps)
+        encoded().take(steps.astype(np.int32), out=into, mode="clip")
+
+
+def _blocks(*arrays: npt.NDArray[Any]) -> Iterator[tuple[npt.NDArray[Any], ...]]:
+    """Flat parts of arrays of equal size, small enough to stay in the cache."""
+    flat = [array.reshape(-1) for array in arrays]
+    for start in range(0, flat[0].size, _BLOCK):
+        yield tuple(array[start : start + _BLOCK] for array in flat)
+
+
+def _subject_share(across: Doubles, down: Doubles) -> npt.NDArray[np.float32]:
+    """(H, W): 1 at the centre, 1/2 on the ellipse where across + down = 1, towards 0 outside."""
+    squared = across.astype(np.float32)[None, :] + down.astype(np.float32)[:, None]
+    np.minimum(squared, np.float32(1e6), out=squared)
+    squared *= squared
+    squared += 1
+    share: npt.NDArray[np.float32] = np.reciprocal(squared, out=squared)
+    return share
+
+
+def _drift(rng: np.random.Generator, frames: int, fps: float, time_constant_s: float) -> Doubles:
+    """(T,) positive factors of mean 1 along a smooth path."""
+    factors = np.exp(_LOG_DRIFT * smooth_paths(rng, 1, frames, fps=fps, time_constant_s=time_constant_s)[0])
+    mean_one: Doubles = factors / factors.mean()
+    return mean_one
+
+
+def _check_time_constant(time_constant_s: float) -> None:
+    if not 0 < time_constant_s < math.inf:
+        raise ValueError(f"time_constant_s must be positive and finite, not {time_constant_s!r}")
+
+
+@cache
+def _dithered_steps() -> Doubles:
+    """Linear light in [0, 1] of the sixteenths around each grey level, (4096,)."""
+    sixteenths = (np.arange(256 * _DITHER_STEPS) + 0.5) / _DITHER_STEPS - 0.5
+    table = srgb_to_linear(np.clip(sixteenths / 255, 0, 1))
+    table.setflags(write=False)
+    return table
+
+
+@cache
+def _dithered_floats() -> npt.NDArray[np.float32]:
+    table = _dithered_steps().astype(np.float32)
+    table.setflags(write=False)
+    return table

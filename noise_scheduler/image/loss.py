@@ -1,0 +1,263 @@
+"""Parts of a coded picture that never arrive: macro-blocks and slices of them, and what a decoder puts in their place.
+
+The picture is a grid of square macro-blocks, coded row by row from the left. What is lost is a priority list of blocks
+of which the first so many are lost, so that a higher level loses what a lower one does, and more. On a clip, a loss
+lasts until the next refresh (an intra frame), when another list is drawn; in between decoders show the last content
+of a lost block.
+
+Public: `BlockLoss`, `GridLoss`, `BLOCK_FILLS`, `SLICE_FILLS`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from ..extras import need
+from ..path import Range, check_range, lerp
+from ..registry import register
+from .rounding import stochastic_round
+
+BLOCK_FILLS = ("conceal", "grey")
+"""In place of a lost block: the mean colours of its nearest received neighbours, weighted by 1 / distance, in a picture
+or the first frame, and the block's last content in a later frame; or mid-grey, where the decoder conceals nothing."""
+SLICE_FILLS = ("conceal", "grey", "green", "black")
+"""In place of a lost slice: the pixel row received last above it, drawn downwards, in a picture or the first frame, and
+the slice's last content in a later frame; mid-grey; the green of a YUV buffer of zeros; black."""
+
+_FADE_LEVEL = 0.05
+_COLOURS = {"grey": (128, 128, 128), "green": (0, 135, 0), "black": (0, 0, 0)}
+_LUMA = (0.299, 0.587, 0.114)
+
+Pixels = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.intp]
+
+
+@register("image/block_loss", stage="channel")
+@dataclass(frozen=True, slots=True)
+class BlockLoss:
+    """Lose packets of macro-blocks, each a short run in coding order, and fill the holes as a decoder does.
+
+    The share of lost blocks rises along `lost_range` from less than one block to almost all. Achieved: `lost_share`,
+    the mean over the frames, and `fill`.
+    Source: concealment by the weighted mean of neighbours as in FFmpeg's error_resilience.c; review in Wang & Zhu,
+    "Error control and concealment for video communication", Proc. IEEE 1998.
+    """
+
+    lost_range: Range = (0.004, 0.97)
+    """Share of the blocks that is lost (mild, extreme); level moves along it linearly, below level .05 it shrinks
+    further, to nothing at 0."""
+    block_size: float = 1 / 14
+    """Side of a macro-block as a fraction of the picture's shorter side; 1/14 is 16 px of 224. At least one pixel."""
+    run_blocks: float = 4.0
+    """Mean number of blocks in a packet, at least 1; lengths are geometric."""
+    fills: tuple[str, ...] = BLOCK_FILLS
+    """What to put in place, drawn once per sample: conceal, grey."""
+    refresh_s: float = 0.4
+    """On a clip, seconds from one refresh to the next."""
+
+    def __post_init__(self) -> None:
+        _check_fields(self.lost_range, self.block_size, self.fills, BLOCK_FILLS, self.refresh_s)
+        if not 1 <= self.run_blocks < math.inf:
+            raise ValueError(f"run_blocks must be at least 1 and finite, not {self.run_blocks!r}")
+
+    def __call__(
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+    ) -> tuple[Pixels, dict[str, float | str]]:
+        """Lose blocks of an image (H, W, C) or a clip (T, H, W, C), uint8."""
+        frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
+        grid = _Grid.of(frames.shape, self.block_size)
+        share = lerp(self.lost_range, level) * min(1.0, level / _FADE_LEVEL)
+        fill = self.fills[int(rng.integers(len(self.fills)))]
+        noisy = np.empty_like(frames)
+        lost_blocks = 0
+        for first, end in _refreshes(len(frames), fps, self.refresh_s):
+            run_starts = rng.random(grid.blocks) * self.run_blocks < 1
+            of_runs = rng.random(grid.blocks)
+            priority = of_runs[np.maximum.accumulate(np.where(run_starts, np.arange(grid.blocks), 0))]
+            lost = grid.most_urgent(priority, stochastic_round(share * grid.blocks, rng))
+            lost_blocks += int(lost.sum()) * (end - first)
+            for index in range(first, end):
+                if fill != "conceal":
+                    substitute = _flat(frames[index], fill)
+                elif index:
+                    substitute = noisy[index - 1]
+                else:
+                    substitute = _from_neighbours(frames[index], lost, grid)
+                noisy[index] = grid.replaced(frames[index], substitute, lost)
+        achieved: dict[str, float | str] = {"lost_share": lost_blocks / (grid.blocks * len(frames)), "fill": fill}
+        return noisy.reshape(image.shape), achieved
+
+
+@register("image/grid_loss", stage="channel")
+@dataclass(frozen=True, slots=True)
+class GridLoss:
+    """Lose slices, whole rows of macro-blocks or what follows the error in them, and fill the gaps.
+
+    The share of lost blocks rises along `lost_range` from less than one block to all but about a slice. One slice after
+    another goes, in random order, the last of them from its end towards its start. Achieved: `lost_share`, the mean
+    over the frames, and `fill`.
+    Source: slice loss of H.264 over IP, Wenger, "H.264/AVC over IP", IEEE TCSVT 2003; restart intervals of ITU-T T.81.
+    """
+
+    lost_range: Range = (0.004, 0.93)
+    """Share of the blocks that is lost (mild, extreme); level moves along it linearly, below level .05 it shrinks
+    further, to nothing at 0."""
+    block_size: float = 1 / 14
+    """Side of a macro-block as a fraction of the picture's shorter side; 1/14 is 16 px of 224. At least one pixel."""
+    slice_rows: int = 1
+    """Rows of macro-blocks in a slice."""
+    fills: tuple[str, ...] = SLICE_FILLS
+    """What to put in place, drawn once per sample: conceal, grey, green, black."""
+    refresh_s: float = 0.4
+    """On a clip, seconds from one refresh to the next."""
+
+    def __post_init__(self) -> None:
+        _check_fields(self.lost_range, self.block_size, self.fills, SLICE_FILLS, self.refresh_s)
+        if not isinstance(self.slice_rows, int) or self.slice_rows < 1:
+            raise ValueError(f"slice_rows must be an integer of at least 1, not {self.slice_rows!r}")
+
+    def __call__(
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+    ) -> tuple[Pixels, dict[str, float | str]]:
+        """Lose slices of an image (H, W, C) or a clip (T, H, W, C), uint8."""
+        frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
+        grid = _Grid.of(frames.shape, self.block_size)
+        share = lerp(self.lost_range, level) * min(1.0, level / _FADE_LEVEL)
+        fill = self.fills[int(rng.integers(len(self.fills)))]
+        slice_of = np.arange(grid.blocks) // (grid.columns * self.slice_rows)
+        noisy = np.empty_like(frames)
+        lost_blocks = 0
+        for first, end in _refreshes(len(frames), fps, self.refresh_s):
+            priority = rng.permutation(slice_of[-1] + 1)[slice_of] - np.arange(grid.blocks) / grid.blocks
+            lost = grid.most_urgent(priority, stochastic_round(share * grid.blocks, rng))
+            lost_blocks += int(lost.sum()) * (end - first)
+            for index in range(first, end):
+                if fill != "conceal":
+                    substitute = _flat(frames[index], fill)
+                elif index:
+                    substitute = noisy[index - 1]
+                else:
+                    substitute = _from_above(frames[index], lost, grid)
+                noisy[index] = grid.replaced(frames[index], substitute, lost)
+        achieved: dict[str, float | str] = {"lost_share": lost_blocks / (grid.blocks * len(frames)), "fill": fill}
+        return noisy.reshape(image.shape), achieved
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """Macro-blocks over a picture, the last row and column cut where they reach over its edge."""
+
+    block_px: int
+    height: int
+    width: int
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...], block_size: float) -> _Grid:
+        height, width = shape[1:3]
+        return cls(max(1, round(block_size * min(height, width))), height, width)
+
+    @property
+    def rows(self) -> int:
+        return -(-self.height // self.block_px)
+
+    @property
+    def columns(self) -> int:
+        return -(-self.width // self.block_px)
+
+    @property
+    def blocks(self) -> int:
+        return self.rows * self.columns
+
+    def most_urgent(self, priority: npt.NDArray[np.float64], count: int) -> Mask:
+        """(rows, columns): true for the `count` blocks of least `priority`, in coding order where that is equal."""
+        lost = np.zeros(self.blocks, np.bool_)
+        lost[np.argsort(priority, kind="stable")[:count]] = True
+        return lost.reshape(self.rows, self.columns)
+
+    def replaced(self, frame: Pixels, substitute: Pixels, lost: Mask) -> Pixels:
+        """`frame` with `substitute` in the lost blocks."""
+        cv2 = need("cv2", extra="image")
+        down, across = np.arange(self.height) // self.block_px, np.arange(self.width) // self.block_px
+        mask = np.ascontiguousarray(lost.view(np.uint8).take(across, axis=1).take(down, axis=0))
+        noisy = frame.copy()
+        cv2.copyTo(substitute, mask, noisy)
+        return noisy
+
+
+def _from_neighbours(frame: Pixels, lost: Mask, grid: _Grid) -> Pixels:
+    """A picture of the mean colours around: per lost block the mean of the nearest received blocks to its left and
+    right, above and below, weighted by 1 / distance, with soft edges."""
+    cv2 = need("cv2", extra="image")
+    size = grid.block_px
+    padded = cv2.copyMakeBorder(
+        frame, 0, grid.rows * size - grid.height, 0, grid.columns * size - grid.width, cv2.BORDER_REPLICATE
+    )
+    means = cv2.resize(padded, (grid.columns, grid.rows), interpolation=cv2.INTER_AREA)
+    means = means.reshape(grid.rows, grid.columns, -1).astype(np.float32)
+    total, weights = np.zeros_like(means), np.zeros((*lost.shape, 1), np.float32)
+    row, column = np.arange(grid.rows)[:, None], np.arange(grid.columns)[None, :]
+    for turned in (False, True):
+        for flipped in (False, True):
+            before = _last_received(lost.T if turned else lost, flipped)
+            before = before.T if turned else before
+            distance = np.abs((row if turned else column) - before)
+            weight = np.where(before >= 0, 1 / np.maximum(distance, 1), 0)[..., None].astype(np.float32)
+            seen = np.maximum(before, 0)
+            total += weight * (means[seen, column] if turned else means[row, seen])
+            weights += weight
+    means[lost] = np.where(weights > 0, total / np.maximum(weights, 1e-9), 128)[lost]
+    whole = (grid.columns * size, grid.rows * size)
+    smooth: Pixels = cv2.resize(np.rint(means).astype(np.uint8), whole, interpolation=cv2.INTER_LINEAR)
+    return smooth[: grid.height, : grid.width].reshape(frame.shape)
+
+
+def _from_above(frame: Pixels, lost: Mask, grid: _Grid) -> Pixels:
+    """A picture whose lost blocks continue the last pixel row received above them; grey at the top."""
+    above = _last_received(lost.T, False).T
+    source_row = np.where(above >= 0, (above + 1) * grid.block_px - 1, -1)
+    across = np.arange(grid.width) // grid.block_px
+    filled = _flat(frame, "grey")
+    for row in np.flatnonzero(lost.any(1)):
+        source = source_row[row].take(across)
+        strip = filled[row * grid.block_px : (row + 1) * grid.block_px]
+        strip[...] = np.where(source[:, None] >= 0, frame[source, np.arange(grid.width)], strip[0])
+    return filled
+
+
+def _last_received(lost: Mask, from_right: bool) -> Integers:
+    """(rows, columns): column of the nearest received block at or before each block, or at or after; −1 without one."""
+    if from_right:
+        found = _last_received(lost[:, ::-1], False)[:, ::-1]
+        return np.where(found >= 0, lost.shape[1] - 1 - found, -1)
+    return np.maximum.accumulate(np.where(lost, -1, np.arange(lost.shape[1])), axis=1)
+
+
+def _flat(frame: Pixels, colour: str) -> Pixels:
+    rgb = _COLOURS[colour]
+    value = rgb if frame.shape[2] == 3 else (round(sum(w * c for w, c in zip(_LUMA, rgb, strict=True))),)
+    return np.broadcast_to(np.array(value, np.uint8), frame.shape).copy()
+
+
+def _refreshes(frames: int, fps: float, refresh_s: float) -> Iterator[tuple[int, int]]:
+    """(first frame, frame after the last) of the parts of a clip between refreshes."""
+    part = np.floor(np.arange(frames) / fps / refresh_s + 1e-9)
+    return pairwise([0, *(np.flatnonzero(np.diff(part)) + 1).tolist(), frames])
+
+
+def _check_fields(
+    lost_range: Range, block_size: float, fills: tuple[str, ...], known: tuple[str, ...], refresh_s: float
+) -> None:
+    check_range("lost_range", lost_range, 0.0, 1.0)
+    if not 0 < block_size <= 1:
+        raise ValueError(f"block_size must be in (0, 1] of the shorter side, not {block_size!r}")
+    if not fills or any(fill not in known for fill in fills):
+        raise ValueError(f"fills must be one or more of {', '.join(known)}, not {fills!r}")
+    if not 0 < refresh_s < math.inf:
+        raise ValueError(f"refresh_s must be positive and finite, not {refresh_s!r}")

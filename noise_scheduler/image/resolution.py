@@ -1,0 +1,136 @@
+"""Too few pixels, too few grey levels.
+
+Counts of pixels and levels are integers. Between two of them one is drawn, with odds that make the mean exact, so that
+the mean distortion moves without steps.
+
+Public: `Downscale`, `Pixelate`, `BitDepth`, `RESAMPLERS`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..extras import need
+from ..path import Range, check_range, lerp, loglerp
+from ..registry import register
+from .rounding import stochastic_round
+
+RESAMPLERS = ("linear", "cubic", "lanczos")
+"""Interpolation by which a player or a network's input stage scales up: triangle, Keys' cubic, Lanczos over 8 px."""
+
+_FADE_LEVEL = 0.05
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@register("image/downscale", stage="channel")
+@dataclass(frozen=True, slots=True)
+class Downscale:
+    """Send the picture at a lower resolution: mean over areas on the way down, a player's resampler on the way up.
+
+    The factor falls along `factor_range` from hardly visible to a handful of pixels; a clip keeps one resolution.
+    Below level .05 the result dissolves into the picture. Achieved: `factor`, the root of the ratio of pixel counts,
+    and `resampler`.
+    Source: resolution ladders of adaptive streaming, ISO/IEC 23009-1; area mean as a box prefilter.
+    """
+
+    factor_range: Range = (0.9, 0.02)
+    """Sent side over true side (mild, extreme), in (0, 1]; level moves along it in equal ratios."""
+    resamplers: tuple[str, ...] = RESAMPLERS
+    """Ways up to draw from: linear, cubic, lanczos."""
+
+    def __post_init__(self) -> None:
+        check_range("factor_range", self.factor_range, 1e-3, 1.0, falling=True)
+        unknown = [name for name in self.resamplers if name not in RESAMPLERS]
+        if unknown or not self.resamplers:
+            raise ValueError(f"resamplers must be one or more of {', '.join(RESAMPLERS)}, not {self.resamplers!r}")
+
+    def __call__(
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+    ) -> tuple[Pixels, dict[str, float | str]]:
+        """Coarsen an image (H, W, C) or a clip (T, H, W, C), uint8."""
+        cv2 = need("cv2", extra="image")
+        resampler = self.resamplers[int(rng.integers(len(self.resamplers)))]
+        way_up = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}[resampler]
+        noisy, factor = _resampled(image, loglerp(self.factor_range, level), level, rng, way_up)
+        return noisy, {"factor": factor, "resampler": resampler}
+
+
+@register("image/pixelate", stage="channel")
+@dataclass(frozen=True, slots=True)
+class Pixelate:
+    """Turn the picture into a mosaic, as editors do to make faces unrecognisable.
+
+    The tiles, each of the mean colour of its area, grow along `tile_range`; a clip keeps one mosaic. Below level .05
+    the result dissolves into the picture. Achieved: `tile_px`, the mean side of a tile.
+    Source: Hill et al., "On the (in)effectiveness of mosaicing and blurring as tools for document redaction", PETS
+    2016; Hendrycks & Dietterich, "Benchmarking neural network robustness", ICLR 2019.
+    """
+
+    tile_range: Range = (0.005, 0.3)
+    """Side of a tile (mild, extreme) as a fraction of the picture's shorter side; level moves along it in equal ratios,
+    from one pixel where the mild end is less."""
+
+    def __post_init__(self) -> None:
+        check_range("tile_range", self.tile_range, 1e-4, 1.0)
+
+    def __call__(
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+    ) -> tuple[Pixels, dict[str, float]]:
+        """Tile an image (H, W, C) or a clip (T, H, W, C), uint8."""
+        cv2 = need("cv2", extra="image")
+        side = min(image.shape[-3:-1])
+        tile_px = loglerp((max(1.0, side * self.tile_range[0]), max(1.0, side * self.tile_range[1])), level)
+        noisy, factor = _resampled(image, 1 / tile_px, level, rng, cv2.INTER_NEAREST)
+        return noisy, {"tile_px": 1 / factor}
+
+
+@register("image/bit_depth")
+@dataclass(frozen=True, slots=True)
+class BitDepth:
+    """Quantise every channel to few levels, equally spaced in grey levels and reaching from black to white.
+
+    The bits fall along `bits_range`, from a change of one grey level to black or white; bits of 2.6 are 2^2.6, that is
+    6 or 7, levels. Achieved: `quantiser_levels`.
+    Source: uniform quantisation, e.g. Gonzalez & Woods, "Digital image processing", 2.4.
+    """
+
+    bits_range: Range = (7.0, 1.0)
+    """Bits per value (mild, extreme), in [1, 8]; level moves along it linearly."""
+
+    def __post_init__(self) -> None:
+        check_range("bits_range", self.bits_range, 1.0, 8.0, falling=True)
+
+    def __call__(
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+    ) -> tuple[Pixels, dict[str, float]]:
+        """Quantise an image (H, W, C) or a clip (T, H, W, C), uint8."""
+        cv2 = need("cv2", extra="image")
+        levels = stochastic_round(2 ** lerp(self.bits_range, level), rng)
+        steps = np.rint(np.arange(256) * ((levels - 1) / 255))
+        table = np.rint(steps * (255 / (levels - 1))).astype(np.uint8)
+        noisy: Pixels = cv2.LUT(np.ascontiguousarray(image).reshape(-1), table)
+        return noisy.reshape(image.shape), {"quantiser_levels": levels}
+
+
+def _resampled(
+    image: Pixels, factor: float, level: float, rng: np.random.Generator, way_up: int
+) -> tuple[Pixels, float]:
+    """The picture or clip scaled down by `factor` and up again, and the factor achieved."""
+    cv2 = need("cv2", extra="image")
+    frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
+    height, width = frames.shape[1:3]
+    chance = rng.random()
+    rows, columns = (max(1, math.floor(side * factor + chance)) for side in (height, width))
+    rows, columns = min(rows, height), min(columns, width)
+    fade = min(1.0, level / _FADE_LEVEL)
+    noisy = np.empty_like(frames)
+    for out, frame in zip(noisy, frames, strict=True):
+        small = cv2.resize(frame, (columns, rows), interpolation=cv2.INTER_AREA)
+        coarse = cv2.resize(small, (width, height), interpolation=way_up).reshape(frame.shape)
+        out[...] = coarse if fade == 1 else cv2.addWeighted(frame, 1 - fade, coarse, fade, 0).reshape(frame.shape)
+    return noisy.reshape(image.shape), math.sqrt(rows * columns / (height * width))

@@ -1,0 +1,323 @@
+"""Fog, rain and snow between the camera and the scene.
+
+All three dim the light J of the scene and add that of the sky L, in linear light: I = J t + L (1 − t), with the
+transmission t = e^(−τ) of the optical depth τ that stands in front of a pixel.
+
+Public: `Fog`, `Rain`, `Snow`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..extras import need
+from ..path import Range, check_range, loglerp
+from ..registry import register
+from .drift import smooth_paths
+from .light import bands, grid_shape, plasma, relight
+
+_FADE_LEVEL = 0.05
+_FOG_CELLS = 64
+_FOG_SPREAD = 0.45  # standard deviation of the logarithm of the optical depth
+_HAZE = 0.5  # optical depth of the haze behind drops and flakes, per optical depth of theirs
+
+_EXPOSURE_S = 1 / 60
+_RAIN_GRID = 256
+_DROPS_PER_LAYER = (1, 4, 11)  # of 16
+_STREAK_LENGTHS = (0.16, 0.09, 0.05)  # near to far, fractions of the shorter side
+_STREAK_WIDTHS = (0.008, 0.0045, 0.003)
+_STREAK_DEPTH = 0.6
+_LEAN_DEG = 12.0
+
+_FLAKES_PER_LAYER = (1, 4, 11)
+_FLAKE_RADII = (0.035, 0.013, 0.006)
+_FLAKE_DEPTHS = (0.5, 0.9, 1.4)
+_FLAKE_GRIDS = (64, 160, 320)
+_FALL_PER_S = (0.9, 0.5, 0.3)  # shorter sides per second
+_MOST_PARTICLES = 16384
+
+Floats = npt.NDArray[np.float32]
+
+
+@register("image/fog", stage="scene")
+@dataclass(frozen=True, slots=True)
+class Fog:
+    """Veil the picture with airlight through an uneven bank of fog.
+
+    The mean optical depth rises along `optical_depth_range`; its logarithm is a fractal field, so that the fog is
+    thicker here than there. Without a depth map, distance and density are one field. On a clip the bank drifts past.
+    Achieved: `optical_depth`, the mean over the bank, and `transmission`, the mean share of the scene's light.
+    Source: Koschmieder, "Theorie der horizontalen Sichtweite", 1924; plasma fields as in Hendrycks & Dietterich,
+    ICLR 2019.
+    """
+
+    optical_depth_range: Range = (0.01, 5.0)
+    """Mean optical depth (mild, extreme); 1 lets e^−1 of the light through. Level moves along it in equal ratios; below
+    level .05 the fog thins out further, to nothing at 0."""
+    wind_per_s: float = 0.06
+    """On a clip, how far the bank drifts in a second, as a fraction of the picture's longer side."""
+
+    def __post_init__(self) -> None:
+        check_range("optical_depth_range", self.optical_depth_range, 1e-4, 100.0)
+        if not 0 <= self.wind_per_s <= 10:
+            raise ValueError(f"wind_per_s must be in [0, 10], not {self.wind_per_s!r}")
+
+    def __call__(
+        self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
+    ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
+        """Veil an image (H, W, C) or a clip (T, H, W, C), uint8."""
+        cv2 = need("cv2", extra="image")
+        frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
+        height, width, channels = frames.shape[1:]
+        optical_depth = loglerp(self.optical_depth_range, level) * min(1.0, level / _FADE_LEVEL)
+        density = np.exp(_FOG_SPREAD * plasma(rng, _FOG_CELLS))
+        density *= 1 / density.mean()
+        bank = np.exp(-optical_depth * density)
+        sky = _sky(rng, 0.55, 0.9, channels)
+        heading = rng.uniform(0, 2 * math.pi)
+
+        zoom = (_FOG_CELLS - 1) / max(height, width)
+        noisy = np.empty_like(frames)
+        transmission = 0.0
+        for index, (frame, out) in enumerate(zip(frames, noisy, strict=True)):
+            drift = self.wind_per_s * index / fps * _FOG_CELLS
+            to_bank = np.array([[zoom, 0, drift * math.cos(heading)], [0, zoom, drift * math.sin(heading)]])
+            seen = cv2.warpAffine(
+                bank,
+                to_bank,
+                (width, height),
+                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                borderMode=cv2.BORDER_REFLECT_101,
+            ).reshape(height, width)
+            out[...] = _under_sky(frame, seen, sky)
+            transmission += float(seen.mean()) / len(frames)
+        return noisy.reshape(image.shape), {"optical_depth": optical_depth, "transmission": round(transmission, 6)}
+
+
+@register("image/rain", stage="scene")
+@dataclass(frozen=True, slots=True)
+class Rain:
+    """Draw the bright streaks of falling drops, and the haze of those too far away to be seen singly.
+
+    The share of the picture under streaks rises along `cover_range`. Streaks of three distances, near ones long,
+    wide and fast, share one direction, which leans with the wind; their length is the way fallen in 1/60 s of
+    exposure. On a clip each drop falls on along its streak.
+    Achieved: `cover`, the mean share of the scene's light that streaks and haze hide, and `lean_deg`, the lean of
+    the streaks from the vertical in the first frame, positive where drops fall to the left.
+    Source: Garg & Nayar, "Vision and rain", IJCV 2007, for translucent bright streaks of linear motion.
+    """
+
+    cover_range: Range = (0.002, 0.6)
+    """Mean opacity of the streaks over the picture (mild, extreme); level moves along it in equal ratios, and below
+    level .05 to nothing at 0."""
+
+    def __post_init__(self) -> None:
+        check_range("cover_range", self.cover_range, 1e-5, 0.95)
+
+    def __call__(
+        self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
+    ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
+        """Rain on an image (H, W, C) or a clip (T, H, W, C), uint8."""
+        cv2 = need("cv2", extra="image")
+        frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
+        height, width, channels = frames.shape[1:]
+        depth = -math.log1p(-loglerp(self.cover_range, level)) * min(1.0, level / _FADE_LEVEL)
+        lean_deg = float(np.clip(rng.normal(0, _LEAN_DEG), -35, 35))
+        (sway,) = smooth_paths(rng, 1, len(frames), fps=fps, time_constant_s=1.0)
+        sky = _sky(rng, 0.6, 0.95, channels)
+
+        rows, columns = grid_shape(height, width, _RAIN_GRID)
+        side = min(rows, columns)
+        steepest = math.radians(abs(lean_deg) + 6)
+        fall = math.ceil(rows * math.cos(min(steepest, 0.1)) + columns * math.sin(steepest)) + 2
+        across = math.ceil(columns * math.cos(min(steepest, 0.1)) + rows * math.sin(steepest)) + 2
+        layers = _Particles.draw(
+            rng, _DROPS_PER_LAYER, [length * wide for length, wide in zip(_STREAK_LENGTHS, _STREAK_WIDTHS, strict=True)]
+        )
+        noisy = np.empty_like(frames)
+        hidden = 0.0
+        for index, (frame, out) in enumerate(zip(frames, noisy, strict=True)):
+            sheet = np.zeros((fall, across), np.float32)
+            for layer, (length, wide) in enumerate(zip(_STREAK_LENGTHS, _STREAK_WIDTHS, strict=True)):
+                weights, x, y = layers.of(layer, depth / (1 - math.exp(-_STREAK_DEPTH)) * fall * across / side**2)
+                y = (y + length / _EXPOSURE_S * index / fps * side / fall) % 1
+                sheet += _streaks(weights, x, y, sheet.shape, length * side, wide * side)
+            turn = math.radians(lean_deg + 2 * float(np.clip(sway[index] - sway[0], -2, 2)))
+            cosine, sine = math.cos(turn) * rows / height, math.sin(turn) * rows / height
+            to_sheet = np.array(
+                [
+                    [cosine, sine, across / 2 - (cosine * width + sine * height) / 2],
+                    [-sine, cosine, fall / 2 - (cosine * height - sine * width) / 2],
+                ]
+            )
+            seen = cv2.warpAffine(
+                sheet,
+                to_sheet,
+                (width, height),
+                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                borderMode=cv2.BORDER_REFLECT,
+            ).reshape(height, width)
+            seen += np.float32(_HAZE * depth)
+            np.exp(np.negative(seen, out=seen), out=seen)
+            out[...] = _under_sky(frame, seen, sky)
+            hidden += (1 - float(seen.mean())) / len(frames)
+        return noisy.reshape(image.shape), {"cover": round(hidden, 6), "lean_deg": lean_deg}
+
+
+@register("image/snow", stage="scene")
+@dataclass(frozen=True, slots=True)
+class Snow:
+    """Let flakes fall in front of the scene, out of focus the more the nearer they are.
+
+    The share of the picture under flakes rises along `cover_range`. Near flakes are large, faint discs, far ones
+    small and dense; a haze stands for those too far away to be seen singly. On a clip flakes sink, sway, and drift
+    with a wind that changes in seconds.
+    Achieved: `cover`, the mean share of the scene's light that flakes and haze hide.
+    Source: defocused discs as in Potmesil & Chakravarty, SIGGRAPH 1981; snow of Hendrycks & Dietterich, ICLR 2019,
+    for the idea of a layer.
+    """
+
+    cover_range: Range = (0.002, 0.75)
+    """Mean opacity of the flakes over the picture (mild, extreme); level moves along it in equal ratios, and below
+    level .05 to nothing at 0."""
+    time_constant_s: float = 0.8
+    """On a clip, seconds in which the wind turns."""
+
+    def __post_init__(self) -> None:
+        check_range("cover_range", self.cover_range, 1e-5, 0.95)
+        if not 0 < self.time_constant_s < math.inf:
+            raise ValueError(f"time_constant_s must be positive and finite, not {self.time_constant_s!r}")
+
+    def __call__(
+        self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
+    ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
+        """Snow on an image (H, W, C) or a clip (T, H, W, C), uint8."""
+        cv2 = need("cv2", extra="image")
+        frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
+        height, width, channels = frames.shape[1:]
+        depth = -math.log1p(-loglerp(self.cover_range, level)) * min(1.0, level / _FADE_LEVEL)
+        wind = rng.normal(0, 0.2)
+        (gust,) = smooth_paths(rng, 1, len(frames), fps=fps, time_constant_s=self.time_constant_s)
+        sky = _sky(rng, 0.8, 1.0, channels)
+        opacity = [1 - math.exp(-flake) for flake in _FLAKE_DEPTHS]
+        areas = [math.pi * radius**2 * share for radius, share in zip(_FLAKE_RADII, opacity, strict=True)]
+        layers = _Particles.draw(rng, _FLAKES_PER_LAYER, areas)
+
+        noisy = np.empty_like(frames)
+        hidden = 0.0
+        for index, (frame, out) in enumerate(zip(frames, noisy, strict=True)):
+            seen = np.full((height, width), _HAZE * depth, np.float32)
+            seconds = index / fps
+            for layer, (radius, flake_depth) in enumerate(zip(_FLAKE_RADII, _FLAKE_DEPTHS, strict=True)):
+                rows, columns = grid_shape(height, width, _FLAKE_GRIDS[layer])
+                side = min(rows, columns)
+                radius_px = radius * side
+                rim = math.ceil(radius_px) + 1
+                sheet_shape = rows + 2 * rim, columns + 2 * rim
+                weights, x, y = layers.of(layer, depth * sheet_shape[0] * sheet_shape[1] / side**2)
+                fall = _FALL_PER_S[layer]
+                swing = 0.02 * np.sin(2 * math.pi * (seconds + 50 * x)) - 0.02 * np.sin(100 * math.pi * x)
+                along = fall * (wind * seconds + 0.2 * (gust[index] - gust[0])) + swing
+                x = (x + along * side / sheet_shape[1]) % 1
+                y = (y + fall * seconds * side / sheet_shape[0]) % 1
+                sheet = _splat(weights, x, y, sheet_shape)
+                disc = _disc(radius_px)
+                sheet = cv2.filter2D(sheet, -1, disc * np.float32(flake_depth * math.pi * radius_px**2))
+                sheet = np.ascontiguousarray(sheet.reshape(sheet_shape)[rim : rim + rows, rim : rim + columns])
+                seen += cv2.resize(sheet, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width)
+            np.exp(np.negative(seen, out=seen), out=seen)
+            out[...] = _under_sky(frame, seen, sky)
+            hidden += (1 - float(seen.mean())) / len(frames)
+        return noisy.reshape(image.shape), {"cover": round(hidden, 6)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Particles:
+    """Places of drops or flakes of several distances; more appear as the depth rises, none moves for that."""
+
+    x: Floats
+    y: Floats
+    per_layer: tuple[int, ...]
+    mean_area: float
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, per_layer: tuple[int, ...], areas: list[float]) -> _Particles:
+        """`areas`: area × opacity of one particle of each layer, in squares of the shorter side."""
+        x, y = rng.random((2, _MOST_PARTICLES), dtype=np.float32).reshape(2, -1, sum(per_layer))
+        return cls(x, y, per_layer, float(np.dot(per_layer, areas)) / sum(per_layer))
+
+    def of(self, layer: int, area_wanted: float) -> tuple[Floats, Floats, Floats]:
+        """(weights, x, y) of a layer's particles, of which all layers together cover `area_wanted`.
+
+        The last ones are parts of particles, so that cover rises without steps; where there are too few, as in a
+        picture that is much longer than it is wide, each is as much denser.
+        """
+        groups, most = area_wanted / self.mean_area / sum(self.per_layer), len(self.x)
+        rows = min(math.ceil(groups), most)
+        columns = slice(sum(self.per_layer[:layer]), sum(self.per_layer[: layer + 1]))
+        weights = np.minimum(groups - np.arange(rows, dtype=np.float32), 1).repeat(self.per_layer[layer])
+        weights *= np.float32(max(1.0, groups / most))
+        return weights, self.x[:rows, columns].reshape(-1), self.y[:rows, columns].reshape(-1)
+
+
+def _streaks(
+    weights: Floats, x: Floats, y: Floats, shape: tuple[int, int], length_px: float, width_px: float
+) -> Floats:
+    """Optical depth of upright streaks centred at (x, y) in [0, 1)² of a sheet that is joined at top and bottom."""
+    cv2 = need("cv2", extra="image")
+    long, wide = max(1, round(length_px)), max(1, round(width_px))
+    long = min(long, shape[0])
+    sheet = _splat(weights, x, y, shape)
+    gain = _STREAK_DEPTH * length_px * max(width_px, 1e-3)
+    blurred: Floats = cv2.blur(sheet, (wide, long), borderType=cv2.BORDER_REFLECT).reshape(shape)
+    return blurred * np.float32(gain)
+
+
+def _splat(weights: Floats, x: Floats, y: Floats, shape: tuple[int, int]) -> Floats:
+    """A sheet with `weights` at the points (x, y) in [0, 1)², shared bilinearly by four cells, joined at the edges."""
+    rows, columns = shape
+    across, down = x * columns, y * rows
+    left, top = across.astype(np.intp), down.astype(np.intp)
+    right_share, bottom_share = across - left, down - top
+    right, bottom = (left + 1) % columns, (top + 1) % rows
+    left %= columns
+    top %= rows
+    cells = np.concatenate(
+        [top * columns + left, top * columns + right, bottom * columns + left, bottom * columns + right]
+    )
+    upper, lower = weights * (1 - bottom_share), weights * bottom_share
+    values = np.concatenate(
+        [upper * (1 - right_share), upper * right_share, lower * (1 - right_share), lower * right_share]
+    )
+    sheet: Floats = np.bincount(cells, values, rows * columns).reshape(shape).astype(np.float32)
+    return sheet
+
+
+def _disc(radius_px: float) -> Floats:
+    """An anti-aliased disc of sum 1."""
+    reach = math.ceil(radius_px)
+    offset = np.arange(-reach, reach + 1)
+    disc: npt.NDArray[np.float64] = np.clip(radius_px + 0.5 - np.hypot(offset[:, None], offset), 0, 1)
+    disc /= disc.sum()
+    return disc.astype(np.float32)
+
+
+def _sky(rng: np.random.Generator, darkest: float, brightest: float, channels: int) -> Floats:
+    """Light of the sky in units of white: grey with a touch of blue or yellow."""
+    luminance, tint = rng.uniform(darkest, brightest), rng.uniform(-0.04, 0.04)
+    rgb = luminance * np.array([1 + tint, 1, 1 - tint])
+    return np.minimum(rgb if channels == 3 else rgb[1:2], 1).astype(np.float32)
+
+
+def _under_sky(frame: npt.NDArray[np.uint8], seen: Floats, sky: Floats) -> npt.NDArray[np.uint8]:
+    cv2 = need("cv2", extra="image")
+    noisy = np.empty_like(frame)
+    for rows in bands(frame.shape):
+        hidden = 1 - seen[rows]
+        added = cv2.merge([hidden * light for light in sky])
+        noisy[rows] = relight(frame[rows], seen[rows], added.reshape(*hidden.shape, -1))
+    return noisy
