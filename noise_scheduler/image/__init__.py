@@ -1,16 +1,39 @@
 """Noises of pictures and clips, (H, W, C) or (T, H, W, C) uint8 with C = 3 (RGB) or 1 (grey).
 
-Importing this package registers:
+Importing this package registers the noises of these families:
 
-- ``image/motion_blur`` (`blur`): camera shake, a straight line of any angle and sub-pixel length
-- ``image/occlusion`` (`occlusion`): a hand, bar, sheet or blob in front of the lens
-- ``image/low_light`` (`low_light`): an exposure cut with sensor noise
-- ``image/missing`` (`missing`): a black picture
+- `weather`: fog, rain, snow; `occlusion`: a hand, bar, sheet or blob in front of the lens
+- `lens`: dirty lens, sun flare, shadow
+- `blur`: motion blur; `focus`: defocus, Gaussian, zoom and glass blur
+- `exposure`: over-exposure, contrast loss, backlight; `low_light`; `colour`: white balance
+- `sensor`: sensor noise by ISO, Gaussian, speckle and impulse noise, banding, dead pixels
+- `geometry`: jitter of the detector's crop, elastic warp
+- `coding`: JPEG, WebP; `resolution`: downscale, pixelate, bit depth; `loss`: lost blocks and slices; `missing`
+- `primitives`: random filters, tone curves, spectra and their mixture, which resemble no camera
 
-On a clip, the parameters of a noise drift smoothly over the seconds (`drift`), and grain is fresh in every
-frame.
+On a clip, the parameters of a noise drift smoothly over the seconds (`drift`), things move along paths, and grain is
+fresh in every frame.
 """
 
-from . import blur, low_light, missing, occlusion
+from . import (
+    blur,
+    coding,
+    colour,
+    exposure,
+    focus,
+    geometry,
+    lens,
+    loss,
+    low_light,
+    missing,
+    occlusion,
+    primitives,
+    resolution,
+    sensor,
+    weather,
+)
 
-__all__ = ["blur", "low_light", "missing", "occlusion"]
+__all__ = [
+    "blur", "coding", "colour", "exposure", "focus", "geometry", "lens", "loss", "low_light", "missing", "occlusion",
+    "primitives", "resolution", "sensor", "weather",
+]  # fmt: skip
