@@ -65,16 +65,20 @@ def test_fog_has_the_optical_depth_it_says():
     assert np.mean(depths) == pytest.approx(1.0, rel=0.05)
 
 
-@pytest.mark.parametrize(("name", "tolerance"), [("image/rain", 0.2), ("image/snow", 0.15)])
-@pytest.mark.parametrize("cover", [0.02, 0.2, 0.5])
-def test_cover_is_that_of_particles_thrown_at_random(name, tolerance, cover):
-    kept = []
-    for seed in range(10):
-        seen, _, achieved = seen_and_added(name, (160, 200, 1), 1.0, seed=seed, cover_range=(cover, cover))
+@pytest.mark.parametrize(("name", "depth_over_opacity"), [("image/rain", 1.3298), ("image/snow", 1.5026)])
+@pytest.mark.parametrize("cover", [0.05, 0.2])
+def test_optical_depth_is_that_of_particles_thrown_at_random(name, depth_over_opacity, cover):
+    """Mean depth of a Boolean model: −ln(1 − cover) of opacity, each particle a little deeper than it is opaque.
+
+    A streak has the depth .6 and 1 − e^−.6 of opacity; of flakes, that is the mean over the areas of three distances.
+    Haze adds half of −ln(1 − cover).
+    """
+    depths = []
+    for seed in range(12):
+        seen, _, achieved = seen_and_added(name, (320, 360, 1), 1.0, seed=seed, cover_range=(cover, cover))
         assert 1 - seen.mean() == pytest.approx(achieved["cover"], abs=0.01)
-        kept.append(1 - achieved["cover"])
-    # Haze adds half as much again; a streak narrower than a pixel is spread over two, where overlaps hide more.
-    assert math.log(np.mean(kept)) == pytest.approx(1.5 * math.log1p(-cover), rel=tolerance)
+        depths.append(-np.log(np.maximum(seen, 1e-3)).mean())
+    assert np.mean(depths) == pytest.approx(-math.log1p(-cover) * (0.5 + depth_over_opacity), rel=0.06)
 
 
 def test_streaks_lean_as_they_say():

@@ -38,7 +38,8 @@ class DetectorJitter:
     of 1.08 and a turn by 7°, each a standard deviation, all four scaled so that together they have just this size.
     On a clip the four wander smoothly.
     Achieved: `displacement_px`, the root mean square way that a pixel is moved, over picture and clip.
-    Source: perturbed boxes as in Dutta et al., "Impact of eye detection error on face recognition", ICB 2015.
+    Source: perturbed boxes as in Dutta et al., "Impact of eye detection error on face recognition performance", IET
+    Biometrics 2015.
     """
 
     shift_range: Range = (0.0012, 0.25)

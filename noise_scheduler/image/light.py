@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
-from .low_light import LINEAR_STEPS, decoded, encoded
+from .low_light import LINEAR_STEPS, decoded, encode_steps
 
 _BAND = 1 << 18  # values worked on at a time
 
@@ -37,8 +37,7 @@ def relight(frame: npt.NDArray[np.uint8], seen: Floats, added: Floats) -> npt.ND
         steps *= _in_channels(seen[rows], frame.shape[2])
         steps += _in_channels(added[rows], frame.shape[2]) * np.float32(LINEAR_STEPS)
         steps += np.float32(0.5)
-        np.clip(steps, 0, LINEAR_STEPS, out=steps)
-        encoded().take(steps.astype(np.intp), out=lit[rows], mode="clip")
+        lit[rows] = encode_steps(steps)
     return lit
 
 

@@ -132,8 +132,8 @@ class RandomSpectrum:
     of it, and each colour channel another. The mean of the picture stays. The error has the spectrum of the picture
     and scrambled phases, so that it looks like the picture's own texture, spread out. On a clip it changes smoothly.
     Achieved: `relative_error`, the root mean square of the random numbers over octaves and channels.
-    Source: frequency-domain primitives of PRIME, Modas et al., ECCV 2022; amplitude and phase perturbation as in Chen
-    et al., "Amplitude-phase recombination", ICCV 2021.
+    Source: the spectral primitive of PRIME, Modas et al., ECCV 2022, without its limit to small kernels; Chen et al.,
+    "Amplitude-phase recombination", ICCV 2021, on what scrambled phases do to recognition.
     """
 
     relative_error_range: Range = (0.02, 12.0)
