@@ -17,6 +17,7 @@ from . import registry
 from .contract import Achieved, Noise, run
 from .record import Hit, Record
 from .rng import stream
+from .sample import SampleError
 from .span import splice, text_parts
 
 _CONTEXT = ("sample_rate", "fps")
@@ -33,6 +34,10 @@ def apply(sample: Mapping[str, Any], record: Record) -> tuple[dict[str, Any], Re
         ValueError: a noise has changed its output since the record was made.
         SampleError: a modality is not a well-formed sample of the noise's kind.
     """
+    if not isinstance(sample, Mapping):
+        raise SampleError(
+            f"a sample is a mapping such as {{'audio': …, 'sample_rate': …}}, not {type(sample).__name__}"
+        )
     noisy, done = dict(sample), []
     if not record.hits:
         return noisy, record
@@ -47,8 +52,11 @@ def apply(sample: Mapping[str, Any], record: Record) -> tuple[dict[str, Any], Re
                 f"{hit.version}: its output has changed; see the CHANGELOG, or install the package of that time"
             )
         slot = f"{hit.modality}:{hit.noise}"
-        with stream(record.key, record.step, slot, slots[slot]) as rng:
-            noisy[hit.modality], achieved = _hit(hit, noisy[hit.modality], rng, context)
+        try:
+            with stream(record.key, record.step, slot, slots[slot]) as rng:
+                noisy[hit.modality], achieved = _hit(hit, noisy[hit.modality], rng, context)
+        except SampleError as error:
+            raise SampleError(f"sample {record.id!r}: {error}") from error
         slots[slot] += 1
         done.append(replace(hit, achieved=achieved))
     return noisy, replace(record, hits=tuple(done))

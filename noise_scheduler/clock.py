@@ -95,6 +95,8 @@ def parse_time(time: Time) -> tuple[float, str]:
     if isinstance(time, str) and (match := _TIME.fullmatch(time)):
         return float(match[1]), match[2]
     if isinstance(time, int | float | np.integer) and not isinstance(time, bool) and 0 <= time < float("inf"):
+        if 0 < time < 1:
+            raise ValueError(f"the time {time} is less than a step; a share of the training is '{100 * time:g}%'")
         return float(time), ""
     raise ValueError(f"a time is steps (500), epochs ('3ep') or a share of training ('60%'), not {time!r}")
 

@@ -67,6 +67,8 @@ class Feedback:
         if delay is not None and scheduler.clock(0).steps(delay) < 1:
             raise ValueError(f"delay must be at least one step, not {delay!r}")
         self.trace: list[dict[str, Any]] = []
+        self.reached = -1
+        """The last step that is known to be trained; no decision may hold from it or earlier."""
         self._now: tuple[int, list[float], int, Clock] | None = None
         self.buffer = np.zeros((_CAPACITY + 1, 1 + len(self.schedules)))
         """(capacity + 1, 1 + values): how many decisions and how many traces were taken up, then a row (first step,
@@ -81,10 +83,15 @@ class Feedback:
         Raises:
             KeyError: a metric that a schedule follows is missing; the message lists the nearest names.
             ValueError: a metric is no finite number.
-            FeedbackError: `step` lies before an earlier decision.
+            FeedbackError: `step` lies before an earlier decision, or the decision would hold for steps already trained.
         """
         followed = dict.fromkeys(name for schedule in self.schedules.values() for name in schedule.follows())
         known = {name: _metric(metrics, name) for name in followed}
+        if self._from(step) <= self.reached:
+            raise FeedbackError(
+                f"a decision at step {step} would hold from step {self._from(step)}, but step {self.reached} is "
+                "trained already: give the number of optimiser steps done (not of epochs)"
+            )
         if self.trace and step < self.trace[-1]["step"]:
             raise FeedbackError(f"step {step} lies before the last decision, at {self.trace[-1]['step']}")
         before = self._values(len(self.trace))
@@ -137,7 +144,7 @@ class Feedback:
         self.trace = again.trace
         again.buffer[0, 1] = self.buffer[0, 1] + 1
         self.buffer[:] = again.buffer
-        self._now = None
+        self._now, self.reached = None, -1
         if self.trace_file is not None:
             self.save(self.trace_file)
 

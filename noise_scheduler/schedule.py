@@ -193,7 +193,10 @@ def as_number(value: Any, name: str) -> Number:
         ValueError: it is not finite.
     """
     if hasattr(value, "quantile"):
-        raise TypeError(f"{name} must be a number or a schedule, not the distribution {value!r}")
+        raise TypeError(
+            f"{name} must be a number or a schedule, not the distribution {value!r}: join the curves within it, as in "
+            "uniform(a.then(b, at='30%'), 1)"
+        )
     low, high = bounds(value)
     if not float("-inf") < low <= high < float("inf"):
         raise ValueError(f"{name} must be finite, not {value!r}")

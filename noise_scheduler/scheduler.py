@@ -324,13 +324,16 @@ def _levels(level: Any, modalities: tuple[str, ...]) -> Level | dict[str, Level]
         for modality in modalities:
             if modality not in level:
                 raise ValueError(f"level: {modality!r} needs one too")
-        return {modality: _checked_level(level[modality]) for modality in modalities}
-    return _checked_level(level)
+        return {modality: _checked_level(level[modality], f"level.{modality}") for modality in modalities}
+    return _checked_level(level, "level")
 
 
-def _checked_level(level: Any) -> Level:
-    low, high = bounds(level)
+def _checked_level(level: Any, place: str) -> Level:
+    try:
+        low, high = bounds(level)
+    except TypeError as error:
+        raise TypeError(f"{place}: {error}") from error
     if not 0 <= low <= high <= 1:
-        raise ValueError(f"level must stay in [0, 1], but can reach [{low:g}, {high:g}]")
+        raise ValueError(f"{place} must stay in [0, 1], but can reach [{low:g}, {high:g}]")
     checked: Level = level
     return checked

@@ -29,6 +29,11 @@ def scheduler(**changes):
     return ns.NoiseScheduler(noises, **(arguments | changes))
 
 
+def stream_scheduler():
+    """The same for streams, which have more steps of smaller batches."""
+    return scheduler(steps_per_epoch=None, total_steps=2 * TOTAL)
+
+
 class Corpus:
     """Short clips with a text."""
 
@@ -113,9 +118,8 @@ def run(loader, *, start=0, stop=None, accumulate=1):
 
 def stream_loader(workers=0, *, samples=SAMPLES, batch=4, accumulate=1, noise=None, loader_class=DataLoader, **layout):
     """A loader over the scheduled stream."""
-    dataset = ScheduledIterable(
-        Stream(samples), noise or scheduler(steps_per_epoch=None), id_of, batch_size=batch, accumulate=accumulate
-    )
+    noise = noise or stream_scheduler()
+    dataset = ScheduledIterable(Stream(samples), noise, id_of, batch_size=batch, accumulate=accumulate)
     return loader_class(dataset, batch_size=batch, num_workers=workers, **layout)
 
 

@@ -92,10 +92,15 @@ def test_within_begins_anew_and_is_its_own_hundred_per_cent():
     assert ns.Clock(23, 5, 100).within(10) == ns.Clock(3, 5, 10)
     assert ns.Clock(23, 5, 100).within("2ep") == ns.Clock(3, 5, 10)
     assert ns.Clock(20, 5, 100).within("10%") == ns.Clock(0, 5, 10)
-    assert ns.Clock(23, 5, 100).within(0.001) == ns.Clock(0, 5, 1)
+    assert ns.Clock(23, 5, 100).within("0.1%") == ns.Clock(0, 5, 1)
 
 
 def test_decisions_are_handed_on():
     rule = ns.keep_in_band("accuracy", 0.4, 0.6)
     clock = ns.Clock(30, 5, 100, {rule: 0.7})
     assert clock.after(10).decisions == clock.within(7).decisions == {rule: 0.7}
+
+
+def test_a_share_written_as_a_number_is_noticed():
+    with pytest.raises(ValueError, match="a share of the training is '60%'"):
+        ns.linear(0, 1, until=0.6)

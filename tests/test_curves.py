@@ -42,7 +42,7 @@ def ramp(name, start, end, x):
         ({"since": 100, "until": "60%"}, 100, 300),
         ({"since": "1ep", "until": "7.5ep"}, 50, 375),
         ({"since": "10%", "until": 123}, 50, 123),
-        ({"since": 0.5, "until": 7.25}, 0.5, 7.25),
+        ({"since": 1.5, "until": 7.25}, 1.5, 7.25),
     ],
 )
 def test_ramps(name, start, end, times, since, until):

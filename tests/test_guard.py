@@ -282,3 +282,42 @@ def test_streams_of_several_processes_do_not_share_their_step():
     assert [results.get() for _ in processes] == [12, 12]
     for process in processes:
         process.join()
+
+
+def test_training_longer_than_the_schedule():
+    loader = map_loader(noise=scheduler(total_steps=4))
+    guard = Guard(loader)
+    for step, batch in zip(range(4), loader, strict=False):
+        guard.check(batch, step)
+    guard.sampler.set_step(4)
+    with pytest.raises(StaleNoiseError, match="goes on at step 4, the scheduler counts on 4"):
+        guard.check(next(iter(loader)), 4)
+
+
+def test_epochs_given_for_steps():
+    noise = scheduler(level=ns.keep_in_band("accuracy", 0.5, 0.7))
+    feedback = ns.Feedback(noise)
+    loader = map_loader(noise=noise, feedback=feedback)
+    guard = Guard(loader)
+    for step, batch in enumerate(loader):
+        guard.check(batch, step)
+    feedback.update({"accuracy": 0.9}, step=STEPS_PER_EPOCH)
+    guard.sampler.set_epoch(1)
+    guard.check(next(iter(loader)), STEPS_PER_EPOCH)
+    with pytest.raises(ns.FeedbackError, match="not of epochs"):
+        feedback.update({"accuracy": 0.9}, step=1)
+    assert len(feedback.trace) == 1
+
+
+def test_differences_of_configurations_are_named():
+    state = Guard(map_loader()).state_dict(4)
+    with pytest.raises(StaleNoiseError, match=r"\(seed: 7 → 8; total_steps: 12 → 20\)"):
+        Guard(map_loader(noise=scheduler(seed=8, total_steps=20))).load_state_dict(state)
+
+
+def test_samples_that_cannot_be_are_named():
+    with pytest.raises(ns.SampleError, match="a sample is a mapping such as"):
+        Scheduled([(np.zeros(5), 1)], scheduler())[1 << 32]
+    broken = Corpus()[0] | {"audio": np.full(200, np.nan, np.float32)}
+    with pytest.raises(ns.SampleError, match="sample 'u0': audio: audio holds NaN"):
+        Scheduled([broken], scheduler(level=1, condition=ns.fixed("a")), id_of)[1 << 32]

@@ -75,7 +75,7 @@ def test_guard_notices_a_training_that_stops_early():
 
 
 def test_max_steps_ends_a_training_early(full):
-    level = ns.uniform(0, ns.linear(0, 1, until=0.8 * TOTAL))
+    level = ns.uniform(0, ns.linear(0, 1, until=9))
     whole, short = (map_loader(batch=4, noise=scheduler(level=level, total_steps=n)) for n in (TOTAL, 4))
     assert by_step(fit(short, max_steps=4)[0]) == by_step(fit(whole)[0])[:4]
 

@@ -12,8 +12,8 @@ from loader_runs import (
     rows,
     run,
     run_stream,
-    scheduler,
     stream_loader,
+    stream_scheduler,
 )
 from torch.utils.data import DataLoader
 from torchdata.stateful_dataloader import StatefulDataLoader
@@ -33,7 +33,7 @@ def test_stream_steps_are_those_of_use(workers, accumulate):
     if workers:
         for more in ({"prefetch_factor": 4}, {"persistent_workers": True}):
             assert run_stream(stream_loader(workers, **make, **more), accumulate=accumulate) == expected
-    noise, corpus = scheduler(steps_per_epoch=None), Corpus()
+    noise, corpus = stream_scheduler(), Corpus()
     for step, sample_id, digest in (row for batch in expected for row in batch):
         alone = ScheduledIterable([corpus[int(sample_id[1:])]], noise, id_of, batch_size=1)
         alone.set_step(step)
@@ -133,7 +133,7 @@ def test_stateful_sources_are_asked(full):
             self.at = state["at"]
 
     def make():
-        data = ScheduledIterable(Counting(), scheduler(steps_per_epoch=None), id_of, batch_size=4)
+        data = ScheduledIterable(Counting(), stream_scheduler(), id_of, batch_size=4)
         data.set_step(0)
         return StatefulDataLoader(data, batch_size=4)
 

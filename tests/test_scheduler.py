@@ -173,7 +173,7 @@ def test_the_level_of_a_modality_does_not_depend_on_that_of_others():
         ({"text": 1, "audio": 1}, "level: 'video' needs one too"),
         ({"text": 1, "audio": 1, "video": 1, "smell": 1}, "level: no modality is called 'smell'; valid: audio"),
         ({"text": 1, "audio": 1, "vidio": 1}, "level: no modality is called 'vidio'; did you mean 'video'"),
-        ({"text": 1, "audio": 1, "video": ns.linear(0, 2)}, "level must stay in"),
+        ({"text": 1, "audio": 1, "video": ns.linear(0, 2)}, r"level\.video must stay in"),
     ],
 )
 def test_bad_level_for_each_modality(level, message):

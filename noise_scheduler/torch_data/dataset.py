@@ -42,7 +42,10 @@ class Planned:
 
     def _plan_with(self, scheduler: NoiseScheduler, feedback: Feedback | None) -> None:
         if feedback is None and any(adaptive_schedules(scheduler)):
-            raise ValueError("this scheduler adapts: give feedback=Feedback(scheduler), and tell that the metrics")
+            raise ValueError(
+                "this scheduler adapts: give the data set feedback=Feedback(scheduler), and call its "
+                "update(metrics, step=…) after every evaluation"
+            )
         if feedback is not None and feedback.scheduler.digest != scheduler.digest:
             raise ValueError("feedback belongs to another scheduler; make both from the same one")
         self.scheduler, self.feedback = scheduler, feedback

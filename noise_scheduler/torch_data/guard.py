@@ -5,7 +5,7 @@ Public: `Guard`, `StaleNoiseError`; `check_layout`, `check_length`, `check_step`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..extras import need
@@ -49,13 +49,13 @@ class Guard:
         """Raise unless the training has reached its end, at `step` optimiser steps.
 
         Raises:
-            StaleNoiseError: the scheduler counts on another number of steps.
+            StaleNoiseError: the scheduler counts on more steps.
         """
         total = self.dataset.scheduler.total_steps
-        if total is not None and step != total:
+        if total is not None and step < total:
             raise StaleNoiseError(
-                f"the training ended at step {step} of {total}: the loader ran dry, as StatefulDataLoader does when it "
-                "resumes from an epoch's last batch (leave its state out there), or total_steps is another number"
+                f"the training ended at step {step} of {total}: total_steps is another number, or the loader ran dry, "
+                "as StatefulDataLoader does when it resumes from an epoch's last batch (leave its state out there)"
             )
 
     def state_dict(self, step: int) -> dict[str, Any]:
@@ -134,6 +134,12 @@ def check_layout(loader: Any, accumulate: int, world: int | None = None) -> tupl
 
 def check_step(batch: Any, step: int, dataset: Any) -> None:
     """Raise unless a batch was planned for `step`, with the decisions that hold then."""
+    total = dataset.scheduler.total_steps
+    if total is not None and step >= total:
+        raise StaleNoiseError(
+            f"the training goes on at step {step}, the scheduler counts on {total} steps: give NoiseScheduler the "
+            "number of steps that is trained as total_steps"
+        )
     first, last = _extremes(batch, "noise_step")
     if first != step or last != step:
         planned = f"step {first}" if first == last else f"steps {first} to {last}"
@@ -143,6 +149,7 @@ def check_step(batch: Any, step: int, dataset: Any) -> None:
             "size × accumulation × processes, and give streams equally many batches in each worker"
         )
     if dataset.feedback is not None:
+        dataset.feedback.reached = step
         used, number = _extremes(batch, "noise_decisions"), dataset.feedback.at(step)[0]
         if used != (number, number):
             raise StaleNoiseError(
@@ -163,7 +170,8 @@ def check_length(dataset: Any, end: int | None) -> None:
 
 def state_of(dataset: Any, sampler: StepSampler | None, step: int) -> dict[str, Any]:
     """What a checkpoint needs: the step, the configuration's digest, the order of samples, the trace of decisions."""
-    state = {"step": int(step), "config": dataset.scheduler.digest}
+    scheduler = dataset.scheduler
+    state = {"step": int(step), "config": scheduler.digest, "scheduler": scheduler.to_dict()}
     if sampler is not None:
         state["order"] = sampler.order
     return state if dataset.feedback is None else state | {"feedback": dataset.feedback.state_dict()}
@@ -182,9 +190,10 @@ def check_state(dataset: Any, sampler: StepSampler | None, state: Mapping[str, A
             f"the checkpoint lacks {', '.join(missing)}: it was not saved by the guard of such a training; start anew"
         )
     if state["config"] != dataset.scheduler.digest:
+        changes = "; ".join(_differences(state.get("scheduler", {}), dataset.scheduler.to_dict()))
         raise StaleNoiseError(
             f"this checkpoint was made under the noise configuration {state['config']}, the scheduler is "
-            f"{dataset.scheduler.digest}: go on with the same configuration, or start anew"
+            f"{dataset.scheduler.digest} ({changes}): go on with the same configuration, or start anew"
         )
     for name, value in ({} if sampler is None else sampler.order).items():
         before = state["order"].get(name)
@@ -196,6 +205,15 @@ def check_state(dataset: Any, sampler: StepSampler | None, state: Mapping[str, A
     if dataset.feedback is not None:
         dataset.feedback.load_state_dict(state["feedback"])
     return int(state["step"])
+
+
+def _differences(before: Any, after: Any, place: str = "") -> Iterator[str]:
+    """What differs between two configurations, as "place: before → after"."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for name in dict.fromkeys([*before, *after]):
+            yield from _differences(before.get(name), after.get(name), f"{place}.{name}" if place else name)
+    elif before != after:
+        yield f"{place}: {before} → {after}"
 
 
 def _extremes(batch: Any, name: str) -> tuple[int, int]:
