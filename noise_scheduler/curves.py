@@ -9,7 +9,7 @@ classes of these names.
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from itertools import pairwise
 
 from .clock import Clock, Time, parse_time
@@ -38,105 +38,93 @@ class Constant(Schedule):
 
 
 @dataclass(frozen=True, slots=True)
-class Linear(Schedule):
+class _Ramp(Schedule):
+    """From `start` (up to the time `since`) to `end` (from `until` on); what lies between is the subclass's."""
+
+    start: Number
+    end: Number
+    _: KW_ONLY
+    since: Time = 0
+    until: Time = "100%"
+
+    def __post_init__(self) -> None:
+        since, until = parse_time(self.since), parse_time(self.until)
+        if since[1] == until[1] and since[0] > until[0]:
+            raise ValueError(f"a curve runs from since to until, not from {self.since!r} to {self.until!r}")
+        check_schedules(self, "start", "end")
+
+    def at(self, clock: Clock) -> float:
+        first, last = clock.steps(self.since), clock.steps(self.until)
+        if clock.step >= last:
+            share = 1.0
+        elif clock.step <= first:
+            share = 0.0
+        else:
+            share = (clock.step - first) / (last - first)
+        return self.between(value_at(self.start, clock), value_at(self.end, clock), share)
+
+    def between(self, start: float, end: float, share: float) -> float:
+        """The value at a share of the time from `since` (0) to `until` (1)."""
+        raise NotImplementedError
+
+    def bounds(self) -> tuple[float, float]:
+        return hull(self.start, self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class Linear(_Ramp):
     """A straight line from `start` (up to the time `since`) to `end` (from `until` on).
 
     `start` and `end` are numbers or schedules; times are steps (``500``), epochs (``"3ep"``) or a share of the
     training (``"60%"``). The other curves between two ends take the same.
     """
 
-    start: Number
-    end: Number
-    _: KW_ONLY
-    since: Time = 0
-    until: Time = "100%"
-
-    def __post_init__(self) -> None:
-        _check_ramp(self)
-
-    def at(self, clock: Clock) -> float:
-        share = _share(clock, self.since, self.until)
-        return between(value_at(self.start, clock), value_at(self.end, clock), share)
-
-    def bounds(self) -> tuple[float, float]:
-        return hull(self.start, self.end)
+    def between(self, start: float, end: float, share: float) -> float:
+        return between(start, end, share)
 
 
 @dataclass(frozen=True, slots=True)
-class Cosine(Schedule):
+class Cosine(_Ramp):
     """Half a period of a cosine from `start` to `end`: slow, fast, slow."""
 
-    start: Number
-    end: Number
-    _: KW_ONLY
-    since: Time = 0
-    until: Time = "100%"
-
-    def __post_init__(self) -> None:
-        _check_ramp(self)
-
-    def at(self, clock: Clock) -> float:
-        share = half_cosine(_share(clock, self.since, self.until))
-        return between(value_at(self.start, clock), value_at(self.end, clock), share)
-
-    def bounds(self) -> tuple[float, float]:
-        return hull(self.start, self.end)
+    def between(self, start: float, end: float, share: float) -> float:
+        return between(start, end, half_cosine(share))
 
 
 @dataclass(frozen=True, slots=True)
-class Exponential(Schedule):
-    """From `start` to `end`, both positive, by equal ratios in equal times."""
-
-    start: Number
-    end: Number
-    _: KW_ONLY
-    since: Time = 0
-    until: Time = "100%"
+class Exponential(_Ramp):
+    """From `start` to `end`, both in [1e-100, 1e100], by equal ratios in equal times."""
 
     def __post_init__(self) -> None:
-        _check_ramp(self)
+        _Ramp.__post_init__(self)
         low, high = hull(self.start, self.end)
         if low <= 0:
             raise ValueError("an exponential curve runs between positive values; use polynomial from or to 0")
         if low < 1e-100 or high > 1e100:
             raise ValueError(f"the ends of an exponential curve must stay in [1e-100, 1e100], not [{low:g}, {high:g}]")
 
-    def at(self, clock: Clock) -> float:
-        start, end = value_at(self.start, clock), value_at(self.end, clock)
-        share = _share(clock, self.since, self.until)
+    def between(self, start: float, end: float, share: float) -> float:
         if share == 1.0:
             return end  # which rounding would miss
         return min(max(start * exp(log(end / start) * share), min(start, end)), max(start, end))
 
-    def bounds(self) -> tuple[float, float]:
-        return hull(self.start, self.end)
-
 
 @dataclass(frozen=True, slots=True)
-class Polynomial(Schedule):
+class Polynomial(_Ramp):
     """From `start` to `end` as (share of the way)^`exponent`: below 1 fast first, above 1 slow first.
 
     The exponent is a number in [0.01, 100].
     """
 
-    start: Number
-    end: Number
-    _: KW_ONLY
-    exponent: float
-    since: Time = 0
-    until: Time = "100%"
+    exponent: float = field(kw_only=True)
 
     def __post_init__(self) -> None:
-        _check_ramp(self)
+        _Ramp.__post_init__(self)
         if hasattr(self.exponent, "at") or not 0.01 <= bounds(self.exponent)[0] <= 100:
             raise ValueError(f"exponent must be a number in [0.01, 100], not {self.exponent!r}")
 
-    def at(self, clock: Clock) -> float:
-        share = min(power(_share(clock, self.since, self.until), self.exponent), 1.0)
-        return between(value_at(self.start, clock), value_at(self.end, clock), share)
-
-    def bounds(self) -> tuple[float, float]:
-        return hull(self.start, self.end)
+    def between(self, start: float, end: float, share: float) -> float:
+        return between(start, end, min(power(share, self.exponent), 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,23 +210,6 @@ def piecewise(*points: tuple[Time, Number]) -> Piecewise:
 def stepwise(*points: tuple[Time, Number]) -> Stepwise:
     """Steps at milestones: ``stepwise((0, 0.1), ("3ep", 0.5), ("60%", 1.0))``."""
     return Stepwise(points)
-
-
-def _share(clock: Clock, since: Time, until: Time) -> float:
-    """How far a clock is from `since` (0) to `until` (1)."""
-    first, last = clock.steps(since), clock.steps(until)
-    if clock.step >= last:
-        return 1.0
-    if clock.step <= first:
-        return 0.0
-    return (clock.step - first) / (last - first)
-
-
-def _check_ramp(curve: Linear | Cosine | Exponential | Polynomial) -> None:
-    since, until = parse_time(curve.since), parse_time(curve.until)
-    if since[1] == until[1] and since[0] > until[0]:
-        raise ValueError(f"a curve runs from since to until, not from {curve.since!r} to {curve.until!r}")
-    check_schedules(curve, "start", "end")
 
 
 def _check_points(curve: Piecewise | Stepwise) -> None:

@@ -182,7 +182,8 @@ def test_every_kind_has_a_name_and_every_name_a_kind():
     """A class that is added to a family without a name in configurations is noticed."""
     named = set(config_module._NAMES)
     for module, base in (("curves", "at"), ("schedule", "at"), ("adaptive", "decide"), ("distribution", "quantile")):
-        classes = [v for v in vars(getattr(ns, module)).values() if isinstance(v, type) and hasattr(v, base)]
+        public = {n: v for n, v in vars(getattr(ns, module)).items() if not n.startswith("_")}
+        classes = [v for v in public.values() if isinstance(v, type) and hasattr(v, base)]
         made = {c for c in classes if hasattr(c, "__dataclass_fields__") and c is not ns.Clock}
         assert made <= named
         assert len(made) >= 3
