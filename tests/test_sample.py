@@ -38,7 +38,7 @@ def test_one_clear_error(noise, x, context, message):
 
 def test_the_error_names_the_modality(utterance):
     scheduler = ns.NoiseScheduler({"audio": "audio/missing"}, condition=ns.fixed("audio"))
-    with pytest.raises(ns.SampleError, match=r"^audio: "):
+    with pytest.raises(ns.SampleError, match=r"^sample 0: audio: "):
         scheduler(utterance | {"audio": np.zeros(5)}, id=0)
 
 
