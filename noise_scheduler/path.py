@@ -1,6 +1,6 @@
 """Paths from mild to extreme in native units, along which the level of a noise moves.
 
-Public: `lerp`, `loglerp`, `check_range`.
+Public: `lerp`, `loglerp`, `fade_in`, `check_range`.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 Range = tuple[float, float]
+_FADE_LEVEL = 0.05
 
 
 def lerp(ends: Range, position: float) -> float:
@@ -18,6 +19,11 @@ def lerp(ends: Range, position: float) -> float:
 def loglerp(ends: Range, position: float) -> float:
     """The point at `position` in [0, 1] between two positive `ends`, equal steps being equal ratios."""
     return float(ends[0] * (ends[1] / ends[0]) ** position)
+
+
+def fade_in(level: float) -> float:
+    """What the mild end of a path is scaled by, so that it does not begin with a jump: 0 at level 0, 1 from .05 on."""
+    return min(1.0, level / _FADE_LEVEL)
 
 
 def check_range(name: str, ends: Range, low: float, high: float = math.inf, *, falling: bool = False) -> None:

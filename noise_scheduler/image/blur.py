@@ -15,11 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
-from ..path import Range, check_range, loglerp
+from ..path import Range, check_range, fade_in, loglerp
 from ..registry import register
-from .drift import smooth_paths
+from .drift import check_time_constant, smooth_paths
 
-_FADE_LEVEL = 0.05
 _ANGLE_DRIFT_DEG = 25.0
 _LOG_LENGTH_DRIFT = 0.35
 _DIRECT_AREA = 130  # OpenCV turns to the Fourier transform, 10 times slower for lines, from this kernel size on
@@ -44,15 +43,14 @@ class MotionBlur:
 
     def __post_init__(self) -> None:
         check_range("length_range", self.length_range, 1e-4, 1.0)
-        if not 0 < self.time_constant_s < math.inf:
-            raise ValueError(f"time_constant_s must be positive and finite, not {self.time_constant_s!r}")
+        check_time_constant(self.time_constant_s)
 
     def __call__(
         self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
     ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
         """Blur an image (H, W, C) or a clip (T, H, W, C), uint8."""
         frames = image.reshape(-1, *image.shape[-3:])
-        mean_length_px = min(frames.shape[1:3]) * loglerp(self.length_range, level) * min(1.0, level / _FADE_LEVEL)
+        mean_length_px = min(frames.shape[1:3]) * loglerp(self.length_range, level) * fade_in(level)
         mean_angle_deg = float(rng.uniform(0, 180))
         turn, stretch = smooth_paths(rng, 2, len(frames), fps=fps, time_constant_s=self.time_constant_s)
         angles_deg = mean_angle_deg + _ANGLE_DRIFT_DEG * (turn - turn.mean())

@@ -5,22 +5,20 @@ Public: `ColourCast`, `planckian_rgb`, `DAYLIGHT_K`.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
-from ..path import Range, check_range, lerp
+from ..path import Range, check_range, fade_in, lerp
 from ..registry import register
-from .drift import smooth_paths
+from .drift import check_time_constant, smooth_paths
 from .low_light import decoded, linear_to_srgb
 
 DAYLIGHT_K = 6500.0
 """Colour temperature of daylight, K, the one side of every white balance error."""
 
-_FADE_LEVEL = 0.05
 _LOG_DRIFT = 0.15
 _LUMA = np.array([0.2126, 0.7152, 0.0722])  # of linear light, ITU-R BT.709
 _XYZ_TO_RGB = np.array(
@@ -49,8 +47,7 @@ class ColourCast:
 
     def __post_init__(self) -> None:
         check_range("temperature_k_range", self.temperature_k_range, 1900.0, DAYLIGHT_K, falling=True)
-        if not 0 < self.time_constant_s < math.inf:
-            raise ValueError(f"time_constant_s must be positive and finite, not {self.time_constant_s!r}")
+        check_time_constant(self.time_constant_s)
 
     def __call__(
         self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
@@ -64,7 +61,7 @@ class ColourCast:
         )
         mild, extreme = (1e6 / end for end in self.temperature_k_range)
         daylight = 1e6 / DAYLIGHT_K
-        error_mired = (lerp((mild, extreme), level) - daylight) * min(1.0, level / _FADE_LEVEL)
+        error_mired = (lerp((mild, extreme), level) - daylight) * fade_in(level)
         lamps_mired = np.minimum(daylight + error_mired * wander / wander.mean(), 1e6 / 1900)
 
         noisy = np.empty_like(frames)

@@ -4,10 +4,12 @@ A path is a stationary Gaussian-like process with the covariance exp(-(Δt / τ)
 cosines (random Fourier features; Rahimi & Recht, NIPS 2007). It is a function of the time in seconds, so the
 same stream gives the same movement at any frame rate.
 
-Public: `smooth_paths`.
+Public: `smooth_paths`, `check_time_constant`.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -35,3 +37,9 @@ def smooth_paths(
     time_s = np.arange(frames)[:, None] / fps
     path: npt.NDArray[np.float64] = np.sqrt(2 / _COSINES) * np.cos(omega * time_s + phase).sum(-1)
     return path
+
+
+def check_time_constant(time_constant_s: float) -> None:
+    """Raise `ValueError` unless a time constant is positive and finite."""
+    if not 0 < time_constant_s < math.inf:
+        raise ValueError(f"time_constant_s must be positive and finite, not {time_constant_s!r}")

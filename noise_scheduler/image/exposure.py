@@ -19,12 +19,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
-from ..path import Range, check_range, lerp, loglerp
+from ..path import Range, check_range, fade_in, lerp, loglerp
 from ..registry import register
-from .drift import smooth_paths
+from .drift import check_time_constant, smooth_paths
 from .low_light import LINEAR_STEPS, decoded, encoded, linear_to_srgb, srgb_to_linear
 
-_FADE_LEVEL = 0.05
 _LOG_DRIFT = 0.15
 _DITHER_STEPS = 16
 _BLOCK = 1 << 15
@@ -53,7 +52,7 @@ class OverExposure:
 
     def __post_init__(self) -> None:
         check_range("exposure_ev_range", self.exposure_ev_range, 0.0, 20.0)
-        _check_time_constant(self.time_constant_s)
+        check_time_constant(self.time_constant_s)
 
     def __call__(
         self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
@@ -61,7 +60,7 @@ class OverExposure:
         """Brighten an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")
         frames = image.reshape(-1, *image.shape[-3:])
-        exposure_ev = lerp(self.exposure_ev_range, level) * min(1.0, level / _FADE_LEVEL)
+        exposure_ev = lerp(self.exposure_ev_range, level) * fade_in(level)
         noisy = np.empty(frames.shape, np.uint8)
         for out, frame, factor in zip(noisy, frames, _drift(rng, len(frames), fps, self.time_constant_s), strict=True):
             light = np.minimum(_dithered_steps() * 2.0 ** (exposure_ev * factor), 1)
@@ -93,7 +92,7 @@ class ContrastLoss:
 
     def __post_init__(self) -> None:
         check_range("contrast_range", self.contrast_range, 1e-4, 1.0, falling=True)
-        _check_time_constant(self.time_constant_s)
+        check_time_constant(self.time_constant_s)
 
     def __call__(
         self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
@@ -101,7 +100,7 @@ class ContrastLoss:
         """Flatten an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
-        log_contrast = math.log(loglerp(self.contrast_range, level)) * min(1.0, level / _FADE_LEVEL)
+        log_contrast = math.log(loglerp(self.contrast_range, level)) * fade_in(level)
         contrasts = np.exp(log_contrast * _drift(rng, len(frames), fps, self.time_constant_s))
         noisy = np.empty_like(frames)
         for out, frame, contrast in zip(noisy, frames, contrasts, strict=True):
@@ -137,7 +136,7 @@ class Backlight:
         check_range("contrast_ev_range", self.contrast_ev_range, 0.0, 40.0)
         if not 0.05 <= self.radius <= 10:
             raise ValueError(f"radius must be in [.05, 10] of the shorter side, not {self.radius!r}")
-        _check_time_constant(self.time_constant_s)
+        check_time_constant(self.time_constant_s)
 
     def __call__(
         self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
@@ -147,7 +146,7 @@ class Backlight:
         frames = image.reshape(-1, *image.shape[-3:])
         height, width, channels = frames.shape[1:]
         side = min(height, width)
-        contrast_ev = lerp(self.contrast_ev_range, level) * min(1.0, level / _FADE_LEVEL)
+        contrast_ev = lerp(self.contrast_ev_range, level) * fade_in(level)
         middle = rng.uniform(0.4, 0.6, 2)
         drift = smooth_paths(rng, 2, len(frames), fps=fps, time_constant_s=self.time_constant_s)
         centres = middle * (width, height) - 0.5 + 0.1 * side * (drift - drift.mean(1, keepdims=True)).T
@@ -215,11 +214,6 @@ def _drift(rng: np.random.Generator, frames: int, fps: float, time_constant_s: f
     factors = np.exp(_LOG_DRIFT * smooth_paths(rng, 1, frames, fps=fps, time_constant_s=time_constant_s)[0])
     mean_one: Doubles = factors / factors.mean()
     return mean_one
-
-
-def _check_time_constant(time_constant_s: float) -> None:
-    if not 0 < time_constant_s < math.inf:
-        raise ValueError(f"time_constant_s must be positive and finite, not {time_constant_s!r}")
 
 
 @cache

@@ -17,13 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
-from ..path import Range, check_range, loglerp
+from ..path import Range, check_range, fade_in, loglerp
 from ..registry import register
-from .drift import smooth_paths
+from .drift import check_time_constant, smooth_paths
 from .grain import table_normals
 from .low_light import decode_steps, encode_steps
 
-_FADE_LEVEL = 0.05
 _LOG_FOCUS_DRIFT = 0.2
 _LOG_ZOOM_DRIFT = 0.3
 _LEAST_SIGMA_PX = 0.6
@@ -54,14 +53,14 @@ class GaussianBlur:
 
     def __post_init__(self) -> None:
         check_range("sigma_range", self.sigma_range, 1e-4, 1.0)
-        _check_time("time_constant_s", self.time_constant_s)
+        check_time_constant(self.time_constant_s)
 
     def __call__(
         self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
     ) -> tuple[Pixels, dict[str, float]]:
         """Blur an image (H, W, C) or a clip (T, H, W, C), uint8."""
         frames = image.reshape(-1, *image.shape[-3:])
-        mean_sigma_px = min(frames.shape[1:3]) * loglerp(self.sigma_range, level) * min(1.0, level / _FADE_LEVEL)
+        mean_sigma_px = min(frames.shape[1:3]) * loglerp(self.sigma_range, level) * fade_in(level)
         sigmas_px = mean_sigma_px * _breath(rng, len(frames), fps, self.time_constant_s, _LOG_FOCUS_DRIFT)
         noisy = np.empty_like(frames)
         for blurred, frame, sigma_px in zip(noisy, frames, sigmas_px, strict=True):
@@ -88,14 +87,14 @@ class Defocus:
 
     def __post_init__(self) -> None:
         check_range("radius_range", self.radius_range, 1e-4, 1.0)
-        _check_time("time_constant_s", self.time_constant_s)
+        check_time_constant(self.time_constant_s)
 
     def __call__(
         self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
     ) -> tuple[Pixels, dict[str, float]]:
         """Blur an image (H, W, C) or a clip (T, H, W, C), uint8."""
         frames = image.reshape(-1, *image.shape[-3:])
-        mean_radius_px = min(frames.shape[1:3]) * loglerp(self.radius_range, level) * min(1.0, level / _FADE_LEVEL)
+        mean_radius_px = min(frames.shape[1:3]) * loglerp(self.radius_range, level) * fade_in(level)
         radii_px = mean_radius_px * _breath(rng, len(frames), fps, self.time_constant_s, _LOG_FOCUS_DRIFT)
         noisy = np.empty_like(frames)
         for blurred, frame, radius_px in zip(noisy, frames, radii_px, strict=True):
@@ -122,7 +121,7 @@ class ZoomBlur:
 
     def __post_init__(self) -> None:
         check_range("zoom_range", self.zoom_range, 1e-4, 10.0)
-        _check_time("time_constant_s", self.time_constant_s)
+        check_time_constant(self.time_constant_s)
 
     def __call__(
         self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
@@ -130,7 +129,7 @@ class ZoomBlur:
         """Blur an image (H, W, C) or a clip (T, H, W, C), uint8."""
         frames = image.reshape(-1, *image.shape[-3:])
         height, width = frames.shape[1:3]
-        mean_zoom = loglerp(self.zoom_range, level) * min(1.0, level / _FADE_LEVEL)
+        mean_zoom = loglerp(self.zoom_range, level) * fade_in(level)
         zooms = mean_zoom * _breath(rng, len(frames), fps, self.time_constant_s, _LOG_ZOOM_DRIFT)
         sway = smooth_paths(rng, 2, len(frames), fps=fps, time_constant_s=self.time_constant_s)
         middle = rng.uniform(0.4, 0.6, (2, 1)) + 0.02 * (sway - sway.mean(1, keepdims=True))
@@ -166,7 +165,7 @@ class GlassBlur:
         check_range("displacement_range", self.displacement_range, 1e-5, 1.0)
         if not 1e-3 <= self.ripple <= 1:
             raise ValueError(f"ripple must be in [0.001, 1], not {self.ripple!r}")
-        _check_time("time_constant_s", self.time_constant_s)
+        check_time_constant(self.time_constant_s)
 
     def __call__(
         self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
@@ -176,7 +175,7 @@ class GlassBlur:
         frames = image.reshape(-1, *image.shape[-3:])
         height, width = frames.shape[1:3]
         side = min(height, width)
-        displacement_px = side * loglerp(self.displacement_range, level) * min(1.0, level / _FADE_LEVEL)
+        displacement_px = side * loglerp(self.displacement_range, level) * fade_in(level)
         cell_px = max(1.0, side * self.ripple / 2)
         pane = _pane(rng, math.ceil(height / cell_px) + 2, math.ceil(width / cell_px) + 2)
         pane *= np.float32(displacement_px)
@@ -292,11 +291,6 @@ def zoom_mean(frame: Floats, zoom: float, centre_x: float, centre_y: float) -> F
         )
         mean = cv2.addWeighted(mean, 0.5, magnified, 0.5, 0, dst=mean_store)
     return mean
-
-
-def _check_time(name: str, seconds: float) -> None:
-    if not 0 < seconds < math.inf:
-        raise ValueError(f"{name} must be positive and finite, not {seconds!r}")
 
 
 def _breath(rng: np.random.Generator, frames: int, fps: float, time_constant_s: float, log_size: float) -> Doubles:

@@ -14,12 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
-from ..path import Range, check_range, loglerp
+from ..path import Range, check_range, fade_in, loglerp
 from ..registry import register
-from .drift import smooth_paths
+from .drift import check_time_constant, smooth_paths
 from .light import grid_shape
 
-_FADE_LEVEL = 0.05
 _LOG_ZOOM = 0.8  # standard deviation of the logarithm of the zoom, per shorter side of shift
 _TURN = 1.2  # standard deviation of the rotation, radians, per shorter side of shift
 _CELLS_PER_SIDE = 6
@@ -50,7 +49,7 @@ class DetectorJitter:
 
     def __post_init__(self) -> None:
         check_range("shift_range", self.shift_range, 1e-5, 2.0)
-        _check_time(self.time_constant_s)
+        check_time_constant(self.time_constant_s)
 
     def __call__(
         self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
@@ -59,7 +58,7 @@ class DetectorJitter:
         cv2 = need("cv2", extra="image")
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
         height, width = frames.shape[1:3]
-        size = loglerp(self.shift_range, level) * min(1.0, level / _FADE_LEVEL)
+        size = loglerp(self.shift_range, level) * fade_in(level)
         jitter = smooth_paths(rng, 4, len(frames), fps=fps, time_constant_s=self.time_constant_s)
         jitter *= size / math.sqrt(float(np.mean(jitter**2)))
 
@@ -97,7 +96,7 @@ class ElasticWarp:
 
     def __post_init__(self) -> None:
         check_range("displacement_range", self.displacement_range, 1e-5, 2.0)
-        _check_time(self.time_constant_s)
+        check_time_constant(self.time_constant_s)
 
     def __call__(
         self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
@@ -107,7 +106,7 @@ class ElasticWarp:
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
         height, width = frames.shape[1:3]
         side = min(height, width)
-        displacement_px = side * loglerp(self.displacement_range, level) * min(1.0, level / _FADE_LEVEL)
+        displacement_px = side * loglerp(self.displacement_range, level) * fade_in(level)
         rows, columns = (min(_MOST_CELLS, math.ceil(_CELLS_PER_SIDE * length / side) + 1) for length in (height, width))
         knots = smooth_paths(rng, 2 * rows * columns, len(frames), fps=fps, time_constant_s=self.time_constant_s)
         knots = knots.T.reshape(len(frames), rows, columns, 2).astype(np.float32)
@@ -152,8 +151,3 @@ def _mean_square_displacement(to_frame: Doubles, height: int, width: int) -> flo
     variance = np.array([width**2 - 1, height**2 - 1]) / 12
     shift = bend @ centre + to_frame[:, 2]
     return float((bend**2 @ variance).sum() + shift @ shift)
-
-
-def _check_time(time_constant_s: float) -> None:
-    if not 0 < time_constant_s < math.inf:
-        raise ValueError(f"time_constant_s must be positive and finite, not {time_constant_s!r}")

@@ -14,13 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
-from ..path import Range, check_range, lerp, loglerp
+from ..path import Range, check_range, fade_in, lerp, loglerp
 from ..registry import register
-from .drift import smooth_paths
+from .drift import check_time_constant, smooth_paths
 from .light import grid_shape, plasma, relight
 from .low_light import decoded
 
-_FADE_LEVEL = 0.05
 _GRID = 112
 _SHADOW_GRID = 96
 _DROPLETS = 20
@@ -63,7 +62,7 @@ class DirtyLens:
         share = rng.uniform(0.35, 0.65)
         passed = rng.uniform(0.7, 0.95) * np.array([1.0, rng.uniform(0.94, 1.0), rng.uniform(0.86, 0.98)])
 
-        optical_depth = loglerp(self.optical_depth_range, level) * min(1.0, level / _FADE_LEVEL)
+        optical_depth = loglerp(self.optical_depth_range, level) * fade_in(level)
         dirt = 0.1 + 0.9 * (share * smears / smears.mean() + (1 - share) * droplets / max(droplets.mean(), 1e-3))
         kept = np.exp(-np.float32(optical_depth) * dirt)
         tint = (passed if channels == 3 else passed[1:2]).astype(np.float32)
@@ -97,8 +96,7 @@ class SunFlare:
 
     def __post_init__(self) -> None:
         check_range("stray_light_range", self.stray_light_range, 1e-5, 100.0)
-        if not 0 < self.time_constant_s < math.inf:
-            raise ValueError(f"time_constant_s must be positive and finite, not {self.time_constant_s!r}")
+        check_time_constant(self.time_constant_s)
 
     def __call__(
         self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
@@ -114,7 +112,7 @@ class SunFlare:
         path = source + (wander - wander[:, :1]).T / 8
         shape = _FlareShape.draw(rng)
 
-        stray_light = loglerp(self.stray_light_range, level) * min(1.0, level / _FADE_LEVEL)
+        stray_light = loglerp(self.stray_light_range, level) * fade_in(level)
         x = ((np.arange(columns, dtype=np.float32) + np.float32(0.5)) / np.float32(side))[None]
         y = ((np.arange(rows, dtype=np.float32) + np.float32(0.5)) / np.float32(side))[:, None]
         flares = [shape.at(x, y, place, size / 2) for place in path]
@@ -149,8 +147,7 @@ class Shadow:
     def __post_init__(self) -> None:
         check_range("exposure_ev_range", self.exposure_ev_range, -20.0, 0.0, falling=True)
         check_range("area_range", self.area_range, 1e-3, 1.0)
-        if not 0 < self.time_constant_s < math.inf:
-            raise ValueError(f"time_constant_s must be positive and finite, not {self.time_constant_s!r}")
+        check_time_constant(self.time_constant_s)
 
     def __call__(
         self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0

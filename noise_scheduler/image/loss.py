@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
-from ..path import Range, check_range, lerp
+from ..path import Range, check_range, fade_in, lerp
 from ..registry import register
 from .rounding import stochastic_round
 
@@ -30,7 +30,6 @@ SLICE_FILLS = ("conceal", "grey", "green", "black")
 """In place of a lost slice: the pixel row received last above it, drawn downwards, in a picture or the first frame, and
 the slice's last content in a later frame; mid-grey; the green of a YUV buffer of zeros; black."""
 
-_FADE_LEVEL = 0.05
 _COLOURS = {"grey": (128, 128, 128), "green": (0, 135, 0), "black": (0, 0, 0)}
 _LUMA = (0.299, 0.587, 0.114)
 
@@ -73,7 +72,7 @@ class BlockLoss:
         """Lose blocks of an image (H, W, C) or a clip (T, H, W, C), uint8."""
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
         grid = _Grid.of(frames.shape, self.block_size)
-        share = lerp(self.lost_range, level) * min(1.0, level / _FADE_LEVEL)
+        share = lerp(self.lost_range, level) * fade_in(level)
         fill = self.fills[int(rng.integers(len(self.fills)))]
         noisy = np.empty_like(frames)
         lost_blocks = 0
@@ -129,7 +128,7 @@ class GridLoss:
         """Lose slices of an image (H, W, C) or a clip (T, H, W, C), uint8."""
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
         grid = _Grid.of(frames.shape, self.block_size)
-        share = lerp(self.lost_range, level) * min(1.0, level / _FADE_LEVEL)
+        share = lerp(self.lost_range, level) * fade_in(level)
         fill = self.fills[int(rng.integers(len(self.fills)))]
         slice_of = np.arange(grid.blocks) // (grid.columns * self.slice_rows)
         noisy = np.empty_like(frames)

@@ -17,14 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
-from ..path import Range, check_range, lerp
+from ..path import Range, check_range, fade_in, lerp
 from ..registry import register
 from .grain import table_normals
 
 LINEAR_STEPS = 1 << 14
 """Steps of linear light in the table `encoded`; five of them make the smallest 8-bit step of sRGB."""
 
-_FADE_LEVEL = 0.05
 _BLOCK = 1 << 15  # values worked on at a time, so that they stay in the cache
 
 Doubles = npt.NDArray[np.float64]
@@ -63,7 +62,7 @@ class LowLight:
         self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
     ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
         """Darken an image (H, W, C) or a clip (T, H, W, C), uint8."""
-        fade = min(1.0, level / _FADE_LEVEL)
+        fade = fade_in(level)
         exposure_ev = lerp(self.exposure_ev_range, level) * fade
         signal_e = self.full_well_e * 2.0**exposure_ev * decoded()
         tables = reading_tables(signal_e, self.read_noise_e, self.full_well_e, fade)

@@ -15,15 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
-from ..path import Range, check_range, lerp
+from ..path import Range, check_range, fade_in, lerp
 from ..registry import register
-from .drift import smooth_paths
+from .drift import check_time_constant, smooth_paths
 
 SHAPES = ("bar", "blob", "hand", "sheet")
 """Outlines: a straight band across the picture (arm, strap, pole); a smooth random shape; a hand with fingers and
 forearm; a rounded rectangle (phone, book, paper)."""
 
-_FADE_LEVEL = 0.05
 _ANGLES = 4096
 _FAR = 1e4
 _TILE = 128
@@ -59,15 +58,14 @@ class Occlusion:
         unknown = [shape for shape in self.shapes if shape not in SHAPES]
         if unknown or not self.shapes:
             raise ValueError(f"shapes must be one or more of {', '.join(SHAPES)}, not {self.shapes!r}")
-        if not 0 < self.time_constant_s < math.inf:
-            raise ValueError(f"time_constant_s must be positive and finite, not {self.time_constant_s!r}")
+        check_time_constant(self.time_constant_s)
 
     def __call__(
         self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
     ) -> tuple[npt.NDArray[np.uint8], dict[str, float | str]]:
         """Cover an image (H, W, C) or a clip (T, H, W, C), uint8."""
         frames = image.reshape(-1, *image.shape[-3:])
-        area = lerp(self.area_range, level) * min(1.0, level / _FADE_LEVEL)
+        area = lerp(self.area_range, level) * fade_in(level)
         shape = self.shapes[int(rng.integers(len(self.shapes)))]
         outline = _outline(shape, rng)
         path = _path(rng, frames.shape, shape, fps, self.time_constant_s)

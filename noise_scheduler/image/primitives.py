@@ -19,14 +19,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
-from ..path import Range, check_range, lerp, loglerp
+from ..path import Range, check_range, fade_in, lerp, loglerp
 from ..registry import register
-from .drift import smooth_paths
+from .drift import check_time_constant, smooth_paths
 from .geometry import ElasticWarp
 from .grain import table_normals
 from .light import grid_shape
 
-_FADE_LEVEL = 0.05
 _SIDE = 224
 _TAPS = 5
 _WAVES = 5
@@ -59,7 +58,7 @@ class RandomFilter:
 
     def __post_init__(self) -> None:
         check_range("kernel_norm_range", self.kernel_norm_range, 1e-5, 1e3)
-        _check_time(self.time_constant_s)
+        check_time_constant(self.time_constant_s)
 
     def __call__(
         self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
@@ -67,7 +66,7 @@ class RandomFilter:
         """Filter an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
-        norm = loglerp(self.kernel_norm_range, level) * min(1.0, level / _FADE_LEVEL)
+        norm = loglerp(self.kernel_norm_range, level) * fade_in(level)
         taps = smooth_paths(rng, _TAPS**2, len(frames), fps=fps, time_constant_s=self.time_constant_s)
         taps -= taps.mean(0)
         taps *= norm / np.sqrt((taps**2).sum(0))
@@ -98,7 +97,7 @@ class RandomTone:
 
     def __post_init__(self) -> None:
         check_range("departure_range", self.departure_range, 1e-5, 100.0)
-        _check_time(self.time_constant_s)
+        check_time_constant(self.time_constant_s)
 
     def __call__(
         self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
@@ -107,7 +106,7 @@ class RandomTone:
         cv2 = need("cv2", extra="image")
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
         channels = frames.shape[3]
-        departure = loglerp(self.departure_range, level) * min(1.0, level / _FADE_LEVEL)
+        departure = loglerp(self.departure_range, level) * fade_in(level)
         paths = smooth_paths(rng, 4 * _WAVES, len(frames), fps=fps, time_constant_s=self.time_constant_s)
         weights = paths.reshape(4, _WAVES, -1).T / np.arange(1, _WAVES + 1)[:, None]  # (T, waves, 4)
         weights = math.sqrt(1 - _COLOUR_SHARE) * weights[..., :1] + math.sqrt(_COLOUR_SHARE) * weights[..., 1:]
@@ -144,7 +143,7 @@ class RandomSpectrum:
 
     def __post_init__(self) -> None:
         check_range("relative_error_range", self.relative_error_range, 1e-5, 1e3)
-        _check_time(self.time_constant_s)
+        check_time_constant(self.time_constant_s)
 
     def __call__(
         self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
@@ -154,7 +153,7 @@ class RandomSpectrum:
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
         rows, columns = grid_shape(frames.shape[1], frames.shape[2], _SIDE)
         padded = cv2.getOptimalDFTSize(rows), cv2.getOptimalDFTSize(columns)
-        error = loglerp(self.relative_error_range, level) * min(1.0, level / _FADE_LEVEL)
+        error = loglerp(self.relative_error_range, level) * fade_in(level)
         bands = np.exp(rng.normal(0, _LOG_BAND_SPREAD, _BANDS + 1))
         bands /= math.sqrt(float((bands**2).mean()))
         share = 1 + rng.normal(0, 0.6, 3)
@@ -210,7 +209,7 @@ class RandomMix:
         """Perturb an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")
         clean = np.ascontiguousarray(image)
-        share = lerp(self.share_range, level) * min(1.0, level / _FADE_LEVEL)
+        share = lerp(self.share_range, level) * fade_in(level)
         weights = rng.dirichlet(np.ones(_CHAINS))
         choices = rng.integers(len(_PRIMITIVES), size=(_CHAINS, _LONGEST_CHAIN))
         lengths = rng.integers(1, _LONGEST_CHAIN, _CHAINS, endpoint=True)
@@ -268,11 +267,6 @@ def _octaves_of_packed(rows: int, columns: int) -> npt.NDArray[np.intp]:
     octaves: npt.NDArray[np.intp] = np.minimum(np.rint(16 * np.log2(frequency)), 16 * _BANDS).astype(np.intp)
     octaves.setflags(write=False)
     return octaves
-
-
-def _check_time(time_constant_s: float) -> None:
-    if not 0 < time_constant_s < math.inf:
-        raise ValueError(f"time_constant_s must be positive and finite, not {time_constant_s!r}")
 
 
 _PRIMITIVES = (RandomFilter(), RandomTone(), RandomSpectrum(), ElasticWarp())

@@ -15,14 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
-from ..path import Range, check_range, lerp, loglerp
+from ..path import Range, check_range, fade_in, lerp, loglerp
 from ..registry import register
 from .rounding import stochastic_round
 
 RESAMPLERS = ("linear", "cubic", "lanczos")
 """Interpolation by which a player or a network's input stage scales up: triangle, Keys' cubic, Lanczos over 8 px."""
 
-_FADE_LEVEL = 0.05
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -127,7 +126,7 @@ def _resampled(
     chance = rng.random()
     rows, columns = (max(1, math.floor(side * factor + chance)) for side in (height, width))
     rows, columns = min(rows, height), min(columns, width)
-    fade = min(1.0, level / _FADE_LEVEL)
+    fade = fade_in(level)
     noisy = np.empty_like(frames)
     for out, frame in zip(noisy, frames, strict=True):
         small = cv2.resize(frame, (columns, rows), interpolation=cv2.INTER_AREA)

@@ -17,12 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
-from ..path import Range, check_range, loglerp
+from ..path import Range, check_range, fade_in, loglerp
 from ..registry import register
 from .grain import table_normals
 from .low_light import LINEAR_STEPS, decode_steps, decoded, encode_steps, expose, reading_tables
 
-_FADE_LEVEL = 0.05
 _BASE_ISO = 100.0
 _BLOCK = 1 << 15  # values worked on at a time, so that they stay in the cache
 _BAND_LINES = (1, 4, 16)
@@ -63,7 +62,7 @@ class SensorNoise:
         self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
     ) -> tuple[Pixels, dict[str, float]]:
         """Expose an image (H, W, C) or a clip (T, H, W, C), uint8."""
-        fade = min(1.0, level / _FADE_LEVEL)
+        fade = fade_in(level)
         iso = loglerp(self.iso_range, level)
         white_e = self.full_well_e * _BASE_ISO / iso
         signal_e = white_e * decoded()
@@ -99,7 +98,7 @@ class GaussianNoise:
     ) -> tuple[Pixels, dict[str, float]]:
         """Add noise to an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")
-        sigma = loglerp(self.sigma_range, level) * min(1.0, level / _FADE_LEVEL)
+        sigma = loglerp(self.sigma_range, level) * fade_in(level)
 
         def add(block: Pixels) -> Pixels:
             noise = table_normals(rng, block.size)
@@ -136,7 +135,7 @@ class SpeckleNoise:
     ) -> tuple[Pixels, dict[str, float]]:
         """Illuminate an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")
-        contrast = loglerp(self.contrast_range, level) * min(1.0, level / _FADE_LEVEL)
+        contrast = loglerp(self.contrast_range, level) * fade_in(level)
         light = (LINEAR_STEPS * decoded()).astype(np.float32)
         middle, slope = _gamma_cube(contrast)
 
@@ -178,7 +177,7 @@ class ImpulseNoise:
         self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
     ) -> tuple[Pixels, dict[str, float]]:
         """Strike an image (H, W, C) or a clip (T, H, W, C), uint8."""
-        amount = loglerp(self.amount_range, level) * min(1.0, level / _FADE_LEVEL)
+        amount = loglerp(self.amount_range, level) * fade_in(level)
         pixels = image.size // image.shape[-1]
         struck, white = _struck(rng, pixels, amount, self.salt_share)
         noisy = np.array(image, order="C")
@@ -216,7 +215,7 @@ class Banding:
         cv2 = need("cv2", extra="image")
         frames = image.reshape(-1, *image.shape[-3:])
         count, height, width, channels = frames.shape
-        offset = loglerp(self.offset_range, level) * min(1.0, level / _FADE_LEVEL)
+        offset = loglerp(self.offset_range, level) * fade_in(level)
         size = LINEAR_STEPS * offset
         columns = np.float32(size * math.sqrt(1 - self.row_share)) * _stripes(rng, 1, width, channels)
         rows = np.float32(size * math.sqrt(self.row_share)) * _stripes(rng, count, height, channels)
@@ -257,7 +256,7 @@ class DeadPixels:
         """Damage the sensor under an image (H, W, C) or a clip (T, H, W, C), uint8."""
         frames = image.reshape(-1, *image.shape[-3:])
         height, width, channels = frames.shape[1:]
-        amount = loglerp(self.amount_range, level) * min(1.0, level / _FADE_LEVEL)
+        amount = loglerp(self.amount_range, level) * fade_in(level)
         failed, reading = _struck(rng, height * width, amount, self.hot_share)
         row, column = np.divmod(failed, width)
         noisy = np.array(frames, order="C")

@@ -15,12 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
-from ..path import Range, check_range, loglerp
+from ..path import Range, check_range, fade_in, loglerp
 from ..registry import register
-from .drift import smooth_paths
+from .drift import check_time_constant, smooth_paths
 from .light import bands, grid_shape, plasma, relight
 
-_FADE_LEVEL = 0.05
 _FOG_CELLS = 64
 _FOG_SPREAD = 0.45  # standard deviation of the logarithm of the optical depth
 _HAZE = 0.5  # optical depth of the haze behind drops and flakes, per optical depth of theirs
@@ -73,7 +72,7 @@ class Fog:
         cv2 = need("cv2", extra="image")
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
         height, width, channels = frames.shape[1:]
-        optical_depth = loglerp(self.optical_depth_range, level) * min(1.0, level / _FADE_LEVEL)
+        optical_depth = loglerp(self.optical_depth_range, level) * fade_in(level)
         density = np.exp(_FOG_SPREAD * plasma(rng, _FOG_CELLS))
         density *= 1 / density.mean()
         bank = np.exp(-optical_depth * density)
@@ -125,7 +124,7 @@ class Rain:
         cv2 = need("cv2", extra="image")
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
         height, width, channels = frames.shape[1:]
-        depth = -math.log1p(-loglerp(self.cover_range, level)) * min(1.0, level / _FADE_LEVEL)
+        depth = -math.log1p(-loglerp(self.cover_range, level)) * fade_in(level)
         lean_deg = float(np.clip(rng.normal(0, _LEAN_DEG), -35, 35))
         (sway,) = smooth_paths(rng, 1, len(frames), fps=fps, time_constant_s=1.0)
         sky = _sky(rng, 0.6, 0.95, channels)
@@ -189,8 +188,7 @@ class Snow:
 
     def __post_init__(self) -> None:
         check_range("cover_range", self.cover_range, 1e-5, 0.95)
-        if not 0 < self.time_constant_s < math.inf:
-            raise ValueError(f"time_constant_s must be positive and finite, not {self.time_constant_s!r}")
+        check_time_constant(self.time_constant_s)
 
     def __call__(
         self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
@@ -199,7 +197,7 @@ class Snow:
         cv2 = need("cv2", extra="image")
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
         height, width, channels = frames.shape[1:]
-        depth = -math.log1p(-loglerp(self.cover_range, level)) * min(1.0, level / _FADE_LEVEL)
+        depth = -math.log1p(-loglerp(self.cover_range, level)) * fade_in(level)
         wind = rng.normal(0, 0.2)
         (gust,) = smooth_paths(rng, 1, len(frames), fps=fps, time_constant_s=self.time_constant_s)
         sky = _sky(rng, 0.8, 1.0, channels)
