@@ -8,7 +8,6 @@ Public: `app`.
 from __future__ import annotations
 
 import io
-import os
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from .extras import need
+from .files import write_whole
 from .plot import adaptive_note, figure, level_figure, page, record_rows
 from .record import Record
 from .registry import describe, names
@@ -105,7 +105,7 @@ def schedule(
         files[out / f"{name}.html"] = page(seen, scheduler, records, title=name).encode()
     with _mistakes():
         for file, data in files.items():
-            _write(file, data)
+            write_whole(file, data)
     note = adaptive_note(scheduler)
     for line in (*_table(records), "", *([note] if note else []), *(f"written: {file}" for file in files)):
         typer.echo(line)
@@ -143,17 +143,6 @@ def _png(chart: Figure, dpi: int) -> bytes:
     buffer = io.BytesIO()
     chart.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return buffer.getvalue()
-
-
-def _write(file: Path, data: bytes) -> None:
-    """Write a file that is whole or not there."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

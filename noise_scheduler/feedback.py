@@ -17,7 +17,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ import numpy as np
 
 from .adaptive import Adaptive
 from .clock import Clock, Time
+from .files import write_whole
 from .registry import nearest
 
 if TYPE_CHECKING:
@@ -152,10 +152,7 @@ class Feedback:
         """Write the trace as JSON lines: first the configuration's digest, then a line for each decision."""
         state = self.state_dict()
         lines = [{"config": state["config"]}, *state["trace"]]
-        target = Path(file)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}")
-        temporary.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-        temporary.replace(target)
+        write_whole(Path(file), "".join(json.dumps(line) + "\n" for line in lines).encode())
 
     def load(self, file: str | Path) -> None:
         """Take up the trace that `save` wrote.

@@ -6,7 +6,6 @@ Public: `write_json`, `read_json`, `write_tensors`, `read_tensors`.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,12 @@ from typing import Any
 import safetensors.torch
 from torch import Tensor
 
+from noise_scheduler.files import write_whole
+
 
 def write_json(file: Path, value: Any) -> None:
     """Write a JSON file, indented, keys in their order."""
-    _write(file, (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    write_whole(file, (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
 def read_json(file: Path) -> Any:
@@ -27,22 +28,9 @@ def read_json(file: Path) -> Any:
 
 def write_tensors(file: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write tensors as safetensors."""
-    _write(file, safetensors.torch.save({name: tensor.contiguous() for name, tensor in tensors.items()}))
+    write_whole(file, safetensors.torch.save({name: tensor.contiguous() for name, tensor in tensors.items()}))
 
 
 def read_tensors(file: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file."""
     return safetensors.torch.load_file(file)
-
-
-def _write(file: Path, data: bytes) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)

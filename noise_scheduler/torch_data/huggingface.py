@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..extras import need
+from ..files import write_whole
 from .dataset import Scheduled
 from .guard import StaleNoiseError, check_layout, check_length, check_state, check_step, state_of
 from .sampler import StepSampler
@@ -101,10 +102,8 @@ class ScheduledTrainer(_transformers.Trainer):  # type: ignore[misc,name-defined
         super()._save_checkpoint(model, trial)
         if self.args.should_save:
             folder = Path(self._get_output_dir(trial=trial)) / f"checkpoint-{self.state.global_step}"
-            temporary = folder / f".{_STATE_FILE}"
             state = state_of(self.train_dataset, self._get_train_sampler(), self.state.global_step)
-            temporary.write_text(json.dumps(state), encoding="utf-8")
-            temporary.replace(folder / _STATE_FILE)
+            write_whole(folder / _STATE_FILE, json.dumps(state).encode())
 
 
 class _CheckLength(_transformers.TrainerCallback):  # type: ignore[misc,name-defined]
