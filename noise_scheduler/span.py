@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
 
 import numpy as np
 
@@ -108,8 +107,3 @@ def _indices(spans: Sequence[Span], length: int) -> list[tuple[int, int]]:
             indices.append((first, min(last, length)))
             free = indices[-1][1]
     return indices
-
-
-def span_of(value: Any) -> Bursts:
-    """A number, schedule, distribution or `bursts` as `Bursts`."""
-    return value if isinstance(value, Bursts) else Bursts(value)
