@@ -20,7 +20,7 @@ from .rng import stream
 from .sample import SampleError
 from .span import splice, text_parts
 
-_CONTEXT = ("sample_rate", "fps")
+_CONTEXT = ("sample_rate", "fps", "first_frame")
 
 
 def apply(sample: Mapping[str, Any], record: Record) -> tuple[dict[str, Any], Record]:

@@ -6,8 +6,9 @@ A noise is a frozen dataclass called as ``noise(x, level, rng, **context)``:
   A noise of kind ``image`` gets (H, W, C) or (T, H, W, C).
 - `level` is in (0, 1]; level 0 is the identity and is handled here, outside the noises.
 - `rng` is a `numpy.random.Generator`, the only source of randomness, not kept after the call.
-- `context` is ``sample_rate=`` for audio, ``fps=`` for image and video (25 where none is known), nothing for
-  text and features.
+- `context` is ``sample_rate=`` for audio; ``fps=`` (25 where none is known) and ``first_frame=`` for image and video;
+  nothing for text and features. `first_frame` is the number of the clip's first frame in the whole recording: what is
+  done to a frame depends on its number, so that a clip comes out the same whole or in pieces.
 - It returns the noisy sample, of the same shape and dtype, or a pair of it and a dict of achieved physical
   quantities such as ``{"snr_db": 11.9}``, which goes into the record.
 
@@ -48,6 +49,7 @@ def corrupt(
     step: int = 0,
     sample_rate: float | None = None,
     fps: float | None = None,
+    first_frame: int = 0,
 ) -> Sample:
     """Apply one noise to one sample.
 
@@ -58,6 +60,7 @@ def corrupt(
         seed, id, step: together they fix the noise's random stream.
         sample_rate: of audio, Hz.
         fps: frame rate of video, Hz.
+        first_frame: number of the clip's first frame in the whole recording, where `x` is a piece of one.
 
     Returns:
         The noisy sample, of the shape and dtype of `x`.
@@ -69,7 +72,8 @@ def corrupt(
     """
     built: Noise = registry.build(noise) if isinstance(noise, str) else noise
     name = registry.name_of(built)
-    context = {k: v for k, v in (("sample_rate", sample_rate), ("fps", fps)) if v is not None}
+    given = {"sample_rate": sample_rate, "fps": fps, "first_frame": first_frame}
+    context = {name: value for name, value in given.items() if value is not None}
     with stream(key_of(seed, id), step, name) as rng:
         noisy, _ = run(built, name, x, level, rng, context)
     return noisy  # type: ignore[no-any-return]
@@ -101,7 +105,7 @@ def _context_for(kind: str, context: Mapping[str, Any]) -> dict[str, Any]:
     if kind == "audio":
         return {"sample_rate": context["sample_rate"]}
     if kind in ("image", "video"):
-        return {"fps": context.get("fps", 25.0)}
+        return {"fps": context.get("fps", 25.0), "first_frame": context.get("first_frame", 0)}
     return {}
 
 

@@ -1,12 +1,12 @@
 """What an image, a clip, a wave, a sentence and a feature sequence are; checked once, at the edge.
 
-| kind    | shape                                  | dtype   | context       |
-|---------|----------------------------------------|---------|---------------|
-| image   | (H, W, C), C = 3 (RGB) or 1            | uint8   |               |
-| video   | (T, H, W, C)                           | uint8   | `fps`, Hz     |
-| audio   | (samples,) or (channels, samples)      | float32 | `sample_rate`, Hz |
-| text    | str                                    |         |               |
-| feature | (T, D)                                 | float32 |               |
+| kind    | shape                                  | dtype   | context                  |
+|---------|----------------------------------------|---------|--------------------------|
+| image   | (H, W, C), C = 3 (RGB) or 1            | uint8   |                          |
+| video   | (T, H, W, C)                           | uint8   | `fps`, Hz; `first_frame` |
+| audio   | (samples,) or (channels, samples)      | float32 | `sample_rate`, Hz        |
+| text    | str                                    |         |                          |
+| feature | (T, D)                                 | float32 |                          |
 
 Noises of kind ``image`` take images and video. Audio is nominally in [-1, 1]; nothing clips it unless that
 is the noise.
@@ -32,7 +32,7 @@ def check(kind: str, x: Any, context: Mapping[str, Any], name: str = "") -> None
     Args:
         kind: one of `noise_scheduler.registry.KINDS`.
         x: the sample.
-        context: `sample_rate` for audio, `fps` for video; other keys are ignored.
+        context: `sample_rate` for audio, `fps` and `first_frame` for video; other keys are ignored.
         name: what to call the sample in the message, for example the modality's name.
     """
     where = f"{name}: " if name else ""
@@ -64,6 +64,11 @@ def _check_pixels(kind: str, x: np.ndarray, context: Mapping[str, Any], where: s
         )
     if "fps" in context:
         _check_rate("fps", context["fps"], where, "frames per second of the clip")
+    first_frame = context.get("first_frame", 0)
+    if isinstance(first_frame, bool) or not isinstance(first_frame, int | np.integer) or first_frame < 0:
+        raise SampleError(
+            f"{where}first_frame must be an integer ≥ 0 (the number of the clip's first frame), not {first_frame!r}"
+        )
 
 
 def _check_audio(x: np.ndarray, context: Mapping[str, Any], where: str) -> None:

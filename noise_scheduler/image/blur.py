@@ -46,7 +46,13 @@ class MotionBlur:
         check_time_constant(self.time_constant_s)
 
     def __call__(
-        self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self,
+        image: npt.NDArray[np.uint8],
+        level: float,
+        rng: np.random.Generator,
+        *,
+        fps: float = 25.0,
+        first_frame: int = 0,
     ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
         """Blur an image (H, W, C) or a clip (T, H, W, C), uint8."""
         frames = image.reshape(-1, *image.shape[-3:])

@@ -40,7 +40,7 @@ class Jpeg:
         check_range("quality_range", self.quality_range, 1.0, 99.0, falling=True)
 
     def __call__(
-        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
     ) -> tuple[Pixels, dict[str, float]]:
         """Code an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")
@@ -69,7 +69,7 @@ class WebP:
         check_range("quality_range", self.quality_range, 1.0, 100.0, falling=True)
 
     def __call__(
-        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
     ) -> tuple[Pixels, dict[str, float]]:
         """Code an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")

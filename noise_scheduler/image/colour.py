@@ -50,7 +50,13 @@ class ColourCast:
         check_time_constant(self.time_constant_s)
 
     def __call__(
-        self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self,
+        image: npt.NDArray[np.uint8],
+        level: float,
+        rng: np.random.Generator,
+        *,
+        fps: float = 25.0,
+        first_frame: int = 0,
     ) -> tuple[npt.NDArray[np.uint8], dict[str, float | str]]:
         """Tint an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")

@@ -18,7 +18,7 @@ _COSINES = 8
 
 
 def smooth_paths(
-    rng: np.random.Generator, paths: int, frames: int, *, fps: float, time_constant_s: float
+    rng: np.random.Generator, paths: int, frames: int, *, fps: float, time_constant_s: float, first_frame: int = 0
 ) -> npt.NDArray[np.float64]:
     """Independent smooth paths of unit variance.
 
@@ -28,13 +28,14 @@ def smooth_paths(
         frames: length of the clip, frames.
         fps: frames per second.
         time_constant_s: τ, seconds over which a path stays much the same.
+        first_frame: number of the first frame in the whole recording, so that a part of a clip gets its part of the path.
 
     Returns:
         (paths, frames) float64.
     """
     omega = rng.standard_normal((paths, 1, _COSINES)) / time_constant_s
     phase = rng.uniform(0, 2 * np.pi, (paths, 1, _COSINES))
-    time_s = np.arange(frames)[:, None] / fps
+    time_s = np.arange(first_frame, first_frame + frames)[:, None] / fps
     path: npt.NDArray[np.float64] = np.sqrt(2 / _COSINES) * np.cos(omega * time_s + phase).sum(-1)
     return path
 

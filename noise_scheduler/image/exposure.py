@@ -55,7 +55,7 @@ class OverExposure:
         check_time_constant(self.time_constant_s)
 
     def __call__(
-        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
     ) -> tuple[Pixels, dict[str, float]]:
         """Brighten an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")
@@ -95,7 +95,7 @@ class ContrastLoss:
         check_time_constant(self.time_constant_s)
 
     def __call__(
-        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
     ) -> tuple[Pixels, dict[str, float]]:
         """Flatten an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")
@@ -139,7 +139,7 @@ class Backlight:
         check_time_constant(self.time_constant_s)
 
     def __call__(
-        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
     ) -> tuple[Pixels, dict[str, float]]:
         """Light an image (H, W, C) or a clip (T, H, W, C), uint8, from behind."""
         cv2 = need("cv2", extra="image")

@@ -56,7 +56,7 @@ class GaussianBlur:
         check_time_constant(self.time_constant_s)
 
     def __call__(
-        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
     ) -> tuple[Pixels, dict[str, float]]:
         """Blur an image (H, W, C) or a clip (T, H, W, C), uint8."""
         frames = image.reshape(-1, *image.shape[-3:])
@@ -90,7 +90,7 @@ class Defocus:
         check_time_constant(self.time_constant_s)
 
     def __call__(
-        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
     ) -> tuple[Pixels, dict[str, float]]:
         """Blur an image (H, W, C) or a clip (T, H, W, C), uint8."""
         frames = image.reshape(-1, *image.shape[-3:])
@@ -124,7 +124,7 @@ class ZoomBlur:
         check_time_constant(self.time_constant_s)
 
     def __call__(
-        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
     ) -> tuple[Pixels, dict[str, float]]:
         """Blur an image (H, W, C) or a clip (T, H, W, C), uint8."""
         frames = image.reshape(-1, *image.shape[-3:])
@@ -168,7 +168,7 @@ class GlassBlur:
         check_time_constant(self.time_constant_s)
 
     def __call__(
-        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
     ) -> tuple[Pixels, dict[str, float]]:
         """Distort an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")

@@ -52,7 +52,13 @@ class DirtyLens:
         check_range("optical_depth_range", self.optical_depth_range, 1e-4, 100.0)
 
     def __call__(
-        self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self,
+        image: npt.NDArray[np.uint8],
+        level: float,
+        rng: np.random.Generator,
+        *,
+        fps: float = 25.0,
+        first_frame: int = 0,
     ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
         """Soil the view of an image (H, W, C) or a clip (T, H, W, C), uint8."""
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
@@ -99,7 +105,13 @@ class SunFlare:
         check_time_constant(self.time_constant_s)
 
     def __call__(
-        self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self,
+        image: npt.NDArray[np.uint8],
+        level: float,
+        rng: np.random.Generator,
+        *,
+        fps: float = 25.0,
+        first_frame: int = 0,
     ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
         """Shine into an image (H, W, C) or a clip (T, H, W, C), uint8."""
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
@@ -150,7 +162,13 @@ class Shadow:
         check_time_constant(self.time_constant_s)
 
     def __call__(
-        self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self,
+        image: npt.NDArray[np.uint8],
+        level: float,
+        rng: np.random.Generator,
+        *,
+        fps: float = 25.0,
+        first_frame: int = 0,
     ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
         """Shade a part of an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")

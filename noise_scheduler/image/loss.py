@@ -67,7 +67,7 @@ class BlockLoss:
             raise ValueError(f"run_blocks must be at least 1 and finite, not {self.run_blocks!r}")
 
     def __call__(
-        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
     ) -> tuple[Pixels, dict[str, float | str]]:
         """Lose blocks of an image (H, W, C) or a clip (T, H, W, C), uint8."""
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
@@ -123,7 +123,7 @@ class GridLoss:
             raise ValueError(f"slice_rows must be an integer of at least 1, not {self.slice_rows!r}")
 
     def __call__(
-        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
     ) -> tuple[Pixels, dict[str, float | str]]:
         """Lose slices of an image (H, W, C) or a clip (T, H, W, C), uint8."""
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])

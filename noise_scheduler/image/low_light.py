@@ -59,7 +59,13 @@ class LowLight:
             raise ValueError(f"read_noise_e must be at least 1 electron and finite, not {self.read_noise_e!r}")
 
     def __call__(
-        self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self,
+        image: npt.NDArray[np.uint8],
+        level: float,
+        rng: np.random.Generator,
+        *,
+        fps: float = 25.0,
+        first_frame: int = 0,
     ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
         """Darken an image (H, W, C) or a clip (T, H, W, C), uint8."""
         fade = fade_in(level)

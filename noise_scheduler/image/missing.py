@@ -28,7 +28,13 @@ class Missing:
     graded: ClassVar[bool] = False
 
     def __call__(
-        self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self,
+        image: npt.NDArray[np.uint8],
+        level: float,
+        rng: np.random.Generator,
+        *,
+        fps: float = 25.0,
+        first_frame: int = 0,
     ) -> npt.NDArray[np.uint8]:
         """Zeros of the shape of `image`, (H, W, C) or (T, H, W, C) uint8."""
         return np.zeros(image.shape, np.uint8)

@@ -61,7 +61,13 @@ class RandomFilter:
         check_time_constant(self.time_constant_s)
 
     def __call__(
-        self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self,
+        image: npt.NDArray[np.uint8],
+        level: float,
+        rng: np.random.Generator,
+        *,
+        fps: float = 25.0,
+        first_frame: int = 0,
     ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
         """Filter an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")
@@ -100,7 +106,13 @@ class RandomTone:
         check_time_constant(self.time_constant_s)
 
     def __call__(
-        self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self,
+        image: npt.NDArray[np.uint8],
+        level: float,
+        rng: np.random.Generator,
+        *,
+        fps: float = 25.0,
+        first_frame: int = 0,
     ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
         """Bend the tones of an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")
@@ -146,7 +158,13 @@ class RandomSpectrum:
         check_time_constant(self.time_constant_s)
 
     def __call__(
-        self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self,
+        image: npt.NDArray[np.uint8],
+        level: float,
+        rng: np.random.Generator,
+        *,
+        fps: float = 25.0,
+        first_frame: int = 0,
     ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
         """Perturb the spectrum of an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")
@@ -204,7 +222,13 @@ class RandomMix:
         check_range("strength_range", self.strength_range, 0.01, 1.0)
 
     def __call__(
-        self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self,
+        image: npt.NDArray[np.uint8],
+        level: float,
+        rng: np.random.Generator,
+        *,
+        fps: float = 25.0,
+        first_frame: int = 0,
     ) -> tuple[npt.NDArray[np.uint8], dict[str, float | str]]:
         """Perturb an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")

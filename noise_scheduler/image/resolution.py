@@ -49,7 +49,7 @@ class Downscale:
             raise ValueError(f"resamplers must be one or more of {', '.join(RESAMPLERS)}, not {self.resamplers!r}")
 
     def __call__(
-        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
     ) -> tuple[Pixels, dict[str, float | str]]:
         """Coarsen an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")
@@ -78,7 +78,7 @@ class Pixelate:
         check_range("tile_range", self.tile_range, 1e-4, 1.0)
 
     def __call__(
-        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
     ) -> tuple[Pixels, dict[str, float]]:
         """Tile an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")
@@ -105,7 +105,7 @@ class BitDepth:
         check_range("bits_range", self.bits_range, 1.0, 8.0, falling=True)
 
     def __call__(
-        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
     ) -> tuple[Pixels, dict[str, float]]:
         """Quantise an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")

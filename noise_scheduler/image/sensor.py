@@ -59,7 +59,7 @@ class SensorNoise:
             raise ValueError(f"read_noise_e must be at least 1 electron and finite, not {self.read_noise_e!r}")
 
     def __call__(
-        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
     ) -> tuple[Pixels, dict[str, float]]:
         """Expose an image (H, W, C) or a clip (T, H, W, C), uint8."""
         fade = fade_in(level)
@@ -94,7 +94,7 @@ class GaussianNoise:
         check_range("sigma_range", self.sigma_range, 0.01, 1e4)
 
     def __call__(
-        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
     ) -> tuple[Pixels, dict[str, float]]:
         """Add noise to an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")
@@ -131,7 +131,7 @@ class SpeckleNoise:
         check_range("contrast_range", self.contrast_range, 1e-4, 3.0)
 
     def __call__(
-        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
     ) -> tuple[Pixels, dict[str, float]]:
         """Illuminate an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")
@@ -174,7 +174,7 @@ class ImpulseNoise:
             raise ValueError(f"salt_share must be in [0, 1], not {self.salt_share!r}")
 
     def __call__(
-        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
     ) -> tuple[Pixels, dict[str, float]]:
         """Strike an image (H, W, C) or a clip (T, H, W, C), uint8."""
         amount = loglerp(self.amount_range, level) * fade_in(level)
@@ -209,7 +209,7 @@ class Banding:
             raise ValueError(f"row_share must be in [0, 1], not {self.row_share!r}")
 
     def __call__(
-        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
     ) -> tuple[Pixels, dict[str, float]]:
         """Stripe an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")
@@ -251,7 +251,7 @@ class DeadPixels:
             raise ValueError(f"hot_share must be in [0, 1], not {self.hot_share!r}")
 
     def __call__(
-        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
     ) -> tuple[Pixels, dict[str, float]]:
         """Damage the sensor under an image (H, W, C) or a clip (T, H, W, C), uint8."""
         frames = image.reshape(-1, *image.shape[-3:])

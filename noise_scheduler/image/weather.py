@@ -66,7 +66,13 @@ class Fog:
             raise ValueError(f"wind_per_s must be in [0, 10], not {self.wind_per_s!r}")
 
     def __call__(
-        self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self,
+        image: npt.NDArray[np.uint8],
+        level: float,
+        rng: np.random.Generator,
+        *,
+        fps: float = 25.0,
+        first_frame: int = 0,
     ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
         """Veil an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")
@@ -118,7 +124,13 @@ class Rain:
         check_range("cover_range", self.cover_range, 1e-5, 0.95)
 
     def __call__(
-        self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self,
+        image: npt.NDArray[np.uint8],
+        level: float,
+        rng: np.random.Generator,
+        *,
+        fps: float = 25.0,
+        first_frame: int = 0,
     ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
         """Rain on an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")
@@ -191,7 +203,13 @@ class Snow:
         check_time_constant(self.time_constant_s)
 
     def __call__(
-        self, image: npt.NDArray[np.uint8], level: float, rng: np.random.Generator, *, fps: float = 25.0
+        self,
+        image: npt.NDArray[np.uint8],
+        level: float,
+        rng: np.random.Generator,
+        *,
+        fps: float = 25.0,
+        first_frame: int = 0,
     ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
         """Snow on an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")
