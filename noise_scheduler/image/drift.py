@@ -28,7 +28,7 @@ def smooth_paths(
         frames: length of the clip, frames.
         fps: frames per second.
         time_constant_s: τ, seconds over which a path stays much the same.
-        first_frame: number of the first frame in the whole recording, so that a part of a clip gets its part of the path.
+        first_frame: number of the first frame in the whole recording: a piece of a clip gets its piece of the path.
 
     Returns:
         (paths, frames) float64.
