@@ -31,7 +31,7 @@ def apply(sample: Mapping[str, Any], record: Record) -> tuple[dict[str, Any], Re
 
     Raises:
         KeyError: the sample lacks a modality that the record hits.
-        ValueError: a noise has changed its output since the record was made.
+        ValueError: a noise has changed its output since the record was made, or a profile has.
         SampleError: a modality is not a well-formed sample of the noise's kind.
     """
     if not isinstance(sample, Mapping):
@@ -54,7 +54,7 @@ def apply(sample: Mapping[str, Any], record: Record) -> tuple[dict[str, Any], Re
         slot = f"{hit.modality}:{hit.noise}"
         try:
             with stream(record.key, record.step, slot, slots[slot]) as rng:
-                noisy[hit.modality], achieved = _hit(hit, noisy[hit.modality], rng, context)
+                noisy[hit.modality], achieved = _hit(hit, noisy[hit.modality], rng, context, record.profiles)
         except SampleError as error:
             raise SampleError(f"sample {record.id!r}: {error}") from error
         slots[slot] += 1
@@ -81,12 +81,14 @@ def replay(sample: Mapping[str, Any], record: Record) -> dict[str, Any]:
     return noisy
 
 
-def _hit(hit: Hit, x: Any, rng: np.random.Generator, context: Mapping[str, Any]) -> tuple[Any, Achieved]:
+def _hit(
+    hit: Hit, x: Any, rng: np.random.Generator, context: Mapping[str, Any], profiles: Mapping[str, str]
+) -> tuple[Any, Achieved]:
     """One noise on one modality, over its spans."""
     noise = _built(hit.noise, tuple(sorted(hit.fields.items())))
     if hit.spans and isinstance(x, str):
-        return _hit_text(hit, noise, x, rng, context)
-    noisy, achieved = run(noise, hit.noise, x, hit.level, rng, context, hit.modality)
+        return _hit_text(hit, noise, x, rng, context, profiles)
+    noisy, achieved = run(noise, hit.noise, x, hit.level, rng, context, hit.modality, profiles)
     if hit.spans:
         kind = hit.noise.partition("/")[0]
         noisy = splice(kind, x, noisy, hit.spans, float(context.get("sample_rate", 0)))
@@ -94,14 +96,14 @@ def _hit(hit: Hit, x: Any, rng: np.random.Generator, context: Mapping[str, Any])
 
 
 def _hit_text(
-    hit: Hit, noise: Noise, text: str, rng: np.random.Generator, context: Mapping[str, Any]
+    hit: Hit, noise: Noise, text: str, rng: np.random.Generator, context: Mapping[str, Any], profiles: Mapping[str, str]
 ) -> tuple[str, Achieved]:
     """A noise on parts of a text; achieved numbers are means over the parts, by length."""
     parts = text_parts(text, hit.spans)
     pieces, end, total = [], 0, sum(last - first for first, last in parts)
     mean: dict[str, float | str] = {}
     for first, last in parts:
-        noisy, achieved = run(noise, hit.noise, text[first:last], hit.level, rng, context, hit.modality)
+        noisy, achieved = run(noise, hit.noise, text[first:last], hit.level, rng, context, hit.modality, profiles)
         pieces += [text[end:first], noisy]
         end = last
         for name, value in achieved.items():

@@ -10,17 +10,20 @@ from __future__ import annotations
 import io
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from .calibration import FULL_SEVERITY
 from .extras import need
 from .files import write_whole
 from .plot import adaptive_note, figure, level_figure, page, record_rows
@@ -31,6 +34,8 @@ from .survey import survey
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+Item = TypeVar("Item")
 
 _RECORDS = 10
 _BAR_AFTER_S = 1.0
@@ -88,7 +93,9 @@ def schedule(
     with _mistakes(config):
         need("matplotlib", extra="cli")
         scheduler = _scheduler(config, total_steps, steps_per_epoch, seed)
-        seen = survey(scheduler, points=points, samples=samples, watch=_with_bar)
+        seen = survey(
+            scheduler, points=points, samples=samples, watch=lambda steps: _with_bar("planning", steps, len(steps))
+        )
         steps = np.linspace(0, seen.steps[-1], _RECORDS).round().astype(int).tolist()
         records = [scheduler.plan(id, scheduler.clock(step)) for id, step in enumerate(steps)]
     name = config.stem
@@ -111,6 +118,47 @@ def schedule(
         typer.echo(line)
 
 
+@app.command()
+def calibrate(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="Kind of the samples: image or video.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of pictures, or of video files.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Write the profile here.")],
+    noises: Annotated[str | None, typer.Option(help="Glob pattern of noises.  [default: all of the kind]")] = None,
+    samples: Annotated[int, typer.Option(min=2, help="How many samples at most, chosen evenly.")] = 24,
+    side: Annotated[int, typer.Option(min=16, help="Side to which pictures are cut and scaled, pixels.")] = 224,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all random streams.")] = 0,
+    processes: Annotated[int | None, typer.Option(min=1, help="Processes.  [default: all processors]")] = None,
+) -> None:
+    """Measure how severe each noise is on your own data, and write the profile that evens them out."""
+    from .calibration import measure
+    from .calibration.corpus import read_corpus
+
+    with _mistakes(folder):
+        corpus = read_corpus(kind, folder, most=samples, side=side)
+        found = [name for family in _families(kind) for name in names(f"{family}/*") if _matches(name, noises)]
+        if not found:
+            raise ValueError(f"no noise of {kind} samples matches {noises!r}; `noise-scheduler list` shows all")
+        profile = measure.calibrate(
+            kind, corpus, found, seed=seed, processes=processes, watch=partial(_with_bar, "measuring")
+        )
+        write_whole(out, measure.to_json(profile).encode())
+    curves = profile["noises"].values()
+    full = sum(curve["max_severity"] >= FULL_SEVERITY for curve in curves)
+    typer.echo(f"{len(curves)} noises measured on {len(corpus)} samples, {full} of them reach {FULL_SEVERITY:g}")
+    for name, top in profile["too_mild"].items():
+        typer.echo(f"left out: {name}, severity {top:.3f} at the end of its path")
+    typer.echo(f"written: {out}")
+
+
+def _families(kind: str) -> tuple[str, ...]:
+    """The kinds of noise that samples of a kind take."""
+    return ("image", "video") if kind == "video" else (kind,)
+
+
+def _matches(name: str, pattern: str | None) -> bool:
+    return pattern is None or fnmatch(name, pattern)
+
+
 def _scheduler(config: Path, total_steps: int | None, steps_per_epoch: int | None, seed: int | None) -> NoiseScheduler:
     given = {"total_steps": total_steps, "steps_per_epoch": steps_per_epoch, "seed": seed}
     scheduler = NoiseScheduler.from_toml(config)
@@ -129,13 +177,13 @@ def _table(records: Sequence[Record]) -> list[str]:
     ]
 
 
-def _with_bar(steps: Sequence[int]) -> Iterator[int]:
-    """The steps, with a progress bar on a terminal where they take long."""
+def _with_bar(what: str, items: Iterable[Item], total: int) -> Iterator[Item]:
+    """The items, with a progress bar on a terminal where they take long."""
     console, start = Console(stderr=True), time.monotonic()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("planning", total=len(steps), visible=False)
-        for step in steps:
-            yield step
+        task = bar.add_task(what, total=total, visible=False)
+        for item in items:
+            yield item
             bar.update(task, advance=1, visible=time.monotonic() - start > _BAR_AFTER_S)
 
 

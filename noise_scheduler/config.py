@@ -88,7 +88,8 @@ def to_config(scheduler: NoiseScheduler) -> dict[str, Any]:
         "condition": _to_config(scheduler.condition),
         "span": _to_config(scheduler.span),
     }
-    return config | {name: int(getattr(scheduler, name)) for name in _PLAIN if getattr(scheduler, name) is not None}
+    config |= {name: int(getattr(scheduler, name)) for name in _PLAIN if getattr(scheduler, name) is not None}
+    return config | ({"profiles": dict(scheduler.profiles)} if scheduler.profiles else {})
 
 
 def from_config(scheduler_class: type[NoiseScheduler], config: Mapping[str, Any]) -> NoiseScheduler:
@@ -97,13 +98,13 @@ def from_config(scheduler_class: type[NoiseScheduler], config: Mapping[str, Any]
     Raises:
         KeyError: an unknown key or kind, or a noise that does not exist; the message lists the nearest ones.
     """
-    valid = ("noises", *_KINDS, *_PLAIN)
+    valid = ("noises", *_KINDS, *_PLAIN, "profiles")
     for name in config:
         if name not in valid:
             raise KeyError(f"a scheduler has no key {name!r}; {nearest(name, valid)}")
     if not isinstance(config.get("noises"), Mapping):
         raise KeyError("a scheduler needs the key 'noises': a table from modality to a list of noises")
-    arguments: dict[str, Any] = {name: config[name] for name in _PLAIN if name in config}
+    arguments: dict[str, Any] = {name: config[name] for name in (*_PLAIN, "profiles") if name in config}
     arguments["noises"] = {
         modality: _mixture_from_config(value, f"noises.{modality}") for modality, value in config["noises"].items()
     }

@@ -4,7 +4,8 @@ A noise is a frozen dataclass called as ``noise(x, level, rng, **context)``:
 
 - `x` is a checked sample of the noise's kind (`noise_scheduler.sample`); it is never changed in place.
   A noise of kind ``image`` gets (H, W, C) or (T, H, W, C).
-- `level` is in (0, 1]; level 0 is the identity and is handled here, outside the noises.
+- `level` is the position in (0, 1] on the noise's own path, from mild to extreme. Level 0 is the identity; it is
+  handled here, outside the noises, and so is calibration, which says what position a user's level means.
 - `rng` is a `numpy.random.Generator`, the only source of randomness, not kept after the call.
 - `context` is ``sample_rate=`` for audio; ``fps=`` (25 where none is known) and ``first_frame=`` for image and video;
   nothing for text and features. `first_frame` is the number of the clip's first frame in the whole recording: what is
@@ -18,11 +19,13 @@ Public: `Noise`, `run`, `corrupt`, `ContractError`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from . import registry, sample
+from .calibration import kind_of, locate, resolve, usual
 from .rng import key_of, stream
 
 Sample = TypeVar("Sample", np.ndarray, str)
@@ -50,6 +53,7 @@ def corrupt(
     sample_rate: float | None = None,
     fps: float | None = None,
     first_frame: int = 0,
+    profile: str | None = None,
 ) -> Sample:
     """Apply one noise to one sample.
 
@@ -61,21 +65,24 @@ def corrupt(
         sample_rate: of audio, Hz.
         fps: frame rate of video, Hz.
         first_frame: number of the clip's first frame in the whole recording, where `x` is a piece of one.
+        profile: what the level is measured on (`noise_scheduler.calibration`): a shipped name, the path of a
+            profile, or ``"none"`` for the noise's own path; None for the usual one of this kind of sample.
 
     Returns:
         The noisy sample, of the shape and dtype of `x`.
 
     Raises:
         SampleError: `x` is not a sample of the noise's kind.
-        ValueError: `level` is outside [0, 1].
-        KeyError: no noise has that name.
+        ValueError: `level` is outside [0, 1], or the profile is for another kind of sample.
+        KeyError: no noise or profile has that name.
     """
     built: Noise = registry.build(noise) if isinstance(noise, str) else noise
     name = registry.name_of(built)
     given = {"sample_rate": sample_rate, "fps": fps, "first_frame": first_frame}
     context = {name: value for name, value in given.items() if value is not None}
+    profiles = usual() if profile is None else resolve({kind_of(name, x): profile})
     with stream(key_of(seed, id), step, name) as rng:
-        noisy, _ = run(built, name, x, level, rng, context)
+        noisy, _ = run(built, name, x, level, rng, context, profiles=profiles)
     return noisy  # type: ignore[no-any-return]
 
 
@@ -87,18 +94,23 @@ def run(
     rng: np.random.Generator,
     context: Mapping[str, Any],
     label: str = "",
+    profiles: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Any, Achieved]:
-    """Check the sample, run the noise, check what came back; gives (noisy sample, achieved quantities)."""
+    """Check the sample, run the noise, check what came back; gives (noisy sample, achieved quantities).
+
+    The level goes through the curves of `profiles`; without any, it is the position on the noise's own path.
+    """
     if not isinstance(level, int | float | np.floating) or not 0 <= level <= 1:
         raise ValueError(f"{name}: level must be a number in [0, 1], not {level!r}")
     kind = name.partition("/")[0]
     sample.check(kind, x, context, label)
     if level == 0:
         return x, {}
-    result = noise(x, float(level), rng, **_context_for(kind, context))
+    position, scale = locate(profiles, name, noise, float(level), x)
+    result = noise(x, position, rng, **_context_for(kind, context))
     noisy, achieved = result if isinstance(result, tuple) else (result, {})
     _check_result(name, x, noisy)
-    return noisy, achieved
+    return noisy, achieved | scale
 
 
 def _context_for(kind: str, context: Mapping[str, Any]) -> dict[str, Any]:

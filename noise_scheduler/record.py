@@ -35,7 +35,9 @@ class Hit:
     """The noise's fields that differ from their defaults."""
     achieved: Mapping[str, float | str] = field(default_factory=dict)
     """Physical quantities that the noise reached (SNR, RT60, occluded area …); empty before apply. Under `spans`
-    they are those over the whole sample, before the noise is cut to the spans; of text, those within the spans."""
+    they are those over the whole sample, before the noise is cut to the spans; of text, those within the spans.
+    Beside them `scale`, the profile that the level was measured on, and `severity`, its mean at this level; a `scale`
+    of ``"native"`` marks a noise that is not calibrated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class Record:
     """Digest of the scheduler's configuration."""
     hits: tuple[Hit, ...]
     """The noises, in the order in which they are applied; empty for a clean sample."""
+    profiles: Mapping[str, str] = field(default_factory=dict)
+    """Kind of sample → what its levels are measured on, as ``NAME@DIGEST`` (`noise_scheduler.calibration`)."""
 
     def level(self, modality: str) -> float:
         """The level on a modality, 0 where it is clean (the highest one if several noises hit it)."""
@@ -78,7 +82,7 @@ class Record:
             "key": key,
             "config": self.config,
             "hits": hits,
-        }
+        } | ({"profiles": dict(self.profiles)} if self.profiles else {})
         return json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
     @classmethod
@@ -99,7 +103,7 @@ class Record:
                 raise ValueError(f"id must be a string or an integer, step an integer ≥ 0, not {body['step']!r}")
             key = int(body["key"][:16], 16), int(body["key"][16:], 16)
             hits = tuple(_hit(hit) for hit in body["hits"])
-            return cls(body["id"], body["step"], key, body["config"], hits)
+            return cls(body["id"], body["step"], key, body["config"], hits, dict(body.get("profiles", {})))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"not a noise record ({error}): {line[:80]!r}") from error
 

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 from . import registry
 from .apply import apply
+from .calibration import resolve
 from .clock import Clock
 from .condition import AnySubset, Condition, Subset
 from .config import from_config, to_config
@@ -51,9 +52,9 @@ class NoiseScheduler:
     several, or none: `mixture`), and a level and a span are drawn for it. A level of 0 leaves the modality clean.
 
     Raises:
-        KeyError: a noise does not exist.
+        KeyError: a noise or a profile does not exist.
         ValueError: a level can leave [0, 1], a weight is negative, all weights of a modality are zero, or the condition
-            does not fit the modalities.
+            does not fit the modalities, or a profile is for another kind of sample.
     """
 
     noises: Mapping[str, Any]
@@ -71,10 +72,14 @@ class NoiseScheduler:
     """Optimiser steps in an epoch; only needed where a time is given in epochs."""
     total_steps: int | None = None
     """Optimiser steps in the whole training; only needed where a time is given in per cent."""
+    profiles: Mapping[str, str] = field(default_factory=dict)
+    """Kind of sample → what its levels are measured on (`noise_scheduler.calibration`): ``{"image": "faces"}``; a
+    shipped name, the path of a profile, or ``"none"`` for each noise's own path. Other kinds have the usual ones."""
 
     _modalities: tuple[_Modality, ...] = field(init=False, repr=False, compare=False)
     _subsets: tuple[Subset, ...] = field(init=False, repr=False, compare=False)
     _digest: str = field(init=False, repr=False, compare=False)
+    _profiles: Mapping[str, str] = field(init=False, repr=False, compare=False)
     _adapts: bool = field(init=False, repr=False, compare=False)
     _now: tuple[Clock | int, Clock, _Moment] | None = field(init=False, repr=False, compare=False, default=None)
 
@@ -95,6 +100,8 @@ class NoiseScheduler:
             ("noises", MappingProxyType(noises)),
             ("level", MappingProxyType(level) if isinstance(level, dict) else level),
             ("span", span),
+            ("profiles", MappingProxyType(dict(self.profiles))),
+            ("_profiles", _profiles(self.profiles, noises)),
             ("_modalities", modalities),
             ("_subsets", self.condition.subsets(tuple(noises))),
         ):
@@ -141,7 +148,9 @@ class NoiseScheduler:
             for modality in moment.modalities:
                 if modality.plan.name in chosen:
                     hits += modality.draw(key, clock.step)
-        return Record(id if isinstance(id, str) else int(id), clock.step, key, self._digest, tuple(hits))
+        return Record(
+            id if isinstance(id, str) else int(id), clock.step, key, self._digest, tuple(hits), self._profiles
+        )
 
     def apply(self, sample: Mapping[str, Any], record: Record) -> tuple[dict[str, Any], Record]:
         """Execute a record on a sample: `noise_scheduler.apply.apply`."""
@@ -303,6 +312,13 @@ class _Moment(NamedTuple):
 def _identity(noise: Noise) -> tuple[str, int, Mapping[str, Any]]:
     name = registry.name_of(noise)
     return name, registry.version_of(name), registry.changed_fields(noise)
+
+
+def _profiles(profiles: Mapping[str, str], noises: Mapping[str, Mixture]) -> dict[str, str]:
+    """Those that can matter for these noises, with their digests."""
+    kinds = {registry.name_of(noise).partition("/")[0] for mixed in noises.values() for noise in mixed.noises}
+    kinds |= {"video"} if "image" in kinds else set()
+    return {kind: reference for kind, reference in resolve(profiles).items() if kind in kinds}
 
 
 def _mixture(modality: str, noises: Any) -> Mixture:

@@ -10,28 +10,32 @@ gain times the clean one plus noise (Sheikh & Bovik, "Image information and visu
 its loss is close to linear in what recognisers lose. It does not see colour, and it charges a shift of two pixels as
 it charges a strong blur.
 
-Public: `image`, `video`.
+Public: `image`, `video`, `against`, `MEASURES`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from . import sample
 from .extras import need
+from .registry import nearest
 
-_SCALES = 4
+_WINDOWS = (17, 9, 5, 3)  # of the four scales, pixels
 _EYE_VARIANCE = 2.0  # of the observer's own noise, in squared grey levels
 _FLAT_VARIANCE = 0.01  # below it lie rounding errors, and differences that no 8-bit picture can show
 
+Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
+Measure = Callable[[Any], float]
 
 
-def image(clean: npt.NDArray[np.uint8], noisy: npt.NDArray[np.uint8]) -> float:
+def image(clean: Pixels, noisy: Pixels) -> float:
     """Severity of a noisy picture.
 
     Args:
@@ -44,11 +48,10 @@ def image(clean: npt.NDArray[np.uint8], noisy: npt.NDArray[np.uint8]) -> float:
         SampleError: one of them is no picture.
         ValueError: their shapes differ.
     """
-    _check("image", clean, noisy)
-    return _severity([information(_luma(clean), _luma(noisy))])
+    return against("image", clean)(noisy)
 
 
-def video(clean: npt.NDArray[np.uint8], noisy: npt.NDArray[np.uint8]) -> float:
+def video(clean: Pixels, noisy: Pixels) -> float:
     """Severity of a noisy clip; a frozen picture loses what moved.
 
     Args:
@@ -60,61 +63,112 @@ def video(clean: npt.NDArray[np.uint8], noisy: npt.NDArray[np.uint8]) -> float:
     Raises:
         SampleError, ValueError: as `image`.
     """
-    _check("video", clean, noisy)
-    frames = [(_luma(before), _luma(after)) for before, after in zip(clean, noisy, strict=True)]
-    parts = [information(before, after) for before, after in frames]
-    for (before, after), (next_before, next_after) in pairwise(frames):
-        parts.append(information(next_before - before, next_after - after))
-    return _severity(parts)
+    return against("video", clean)(noisy)
 
 
-def information(clean: Floats, noisy: Floats) -> tuple[float, float]:
-    """Information about `clean` that is left in `noisy`, and that was in `clean`, summed over windows and scales.
+def against(kind: str, clean: Any) -> Measure:
+    """The measure of `kind` with its clean sample fixed, for many noisy versions of it: almost twice as fast.
 
     Args:
-        clean, noisy: (H, W) float32 in grey levels.
+        kind: one of `MEASURES`.
+        clean: a sample of that kind.
 
     Returns:
-        (left, all) in decimal logarithms; their ratio is VIF.
+        A function from a noisy sample of the same shape to its severity.
+
+    Raises:
+        ValueError: there is no measure for the kind.
+        SampleError: `clean` is no sample of the kind.
     """
-    cv2 = need("cv2", extra="image")
-    left = whole = 0.0
-    for scale in range(_SCALES):
-        window = 2 ** (_SCALES - scale) + 1
+    if kind not in MEASURES:
+        raise ValueError(f"no severity is defined for {kind!r}; {nearest(kind, MEASURES)}")
+    sample.check(kind, clean, {}, "clean")
+    measure = MEASURES[kind](clean)
 
-        def smooth(x: Any, window: int = window) -> Any:
-            return cv2.GaussianBlur(x, (window, window), window / 5)
+    def severity(noisy: Any) -> float:
+        sample.check(kind, noisy, {}, "noisy")
+        if noisy.shape != clean.shape:
+            raise ValueError(f"clean and noisy {kind} must have one shape, not {clean.shape} and {noisy.shape}")
+        return measure(noisy)
 
-        if scale:
-            clean, noisy = smooth(clean)[::2, ::2], smooth(noisy)[::2, ::2]
-        clean_mean, noisy_mean = smooth(clean), smooth(noisy)
-        variance = smooth(clean * clean) - clean_mean * clean_mean
+    return severity
+
+
+def _against_image(clean: Pixels) -> Measure:
+    scales = _scales(_luma(clean))
+    return lambda noisy: _severity([scales], [_luma(noisy)])
+
+
+def _against_video(clean: Pixels) -> Measure:
+    scales = [_scales(view) for view in _views(clean)]
+    return lambda noisy: _severity(scales, _views(noisy))
+
+
+MEASURES: dict[str, Callable[[Any], Measure]] = {"image": _against_image, "video": _against_video}
+"""Kind of sample → the measure against a clean one."""
+
+
+class _Scale(NamedTuple):
+    """What is known of a clean picture on one scale."""
+
+    picture: Floats
+    mean: Floats
+    variance: Floats
+    information: float
+
+
+def _scales(picture: Floats) -> list[_Scale]:
+    scales = []
+    for index, window in enumerate(_WINDOWS):
+        if index:
+            picture = _smooth(picture, window)[::2, ::2]
+        mean = _smooth(picture, window)
+        variance = _smooth(picture * picture, window) - mean * mean
         variance[variance < _FLAT_VARIANCE] = 0
-        noisy_variance = np.maximum(smooth(noisy * noisy) - noisy_mean * noisy_mean, 0)
-        covariance = np.maximum(smooth(clean * noisy) - clean_mean * noisy_mean, 0)
-        gain = np.divide(covariance, variance, out=np.zeros_like(variance), where=variance > 0)
-        rest = np.maximum(noisy_variance - gain * covariance, 0)
-        left += float(np.log10(1 + gain * gain * variance / (rest + _EYE_VARIANCE)).sum(dtype=np.float64))
-        whole += float(np.log10(1 + variance / _EYE_VARIANCE).sum(dtype=np.float64))
-    return left, whole
+        scales.append(_Scale(picture, mean, variance, _sum_log(variance / _EYE_VARIANCE)))
+    return scales
 
 
-def _check(kind: str, clean: npt.NDArray[np.uint8], noisy: npt.NDArray[np.uint8]) -> None:
-    for name, x in (("clean", clean), ("noisy", noisy)):
-        sample.check(kind, x, {}, name)
-    if clean.shape != noisy.shape:
-        raise ValueError(f"clean and noisy {kind} must have one shape, not {clean.shape} and {noisy.shape}")
+def _left(scales: list[_Scale], noisy: Floats) -> float:
+    """The information about a clean picture that is left in a noisy one."""
+    left = 0.0
+    for index, (clean, window) in enumerate(zip(scales, _WINDOWS, strict=True)):
+        if index:
+            noisy = _smooth(noisy, window)[::2, ::2]
+        mean = _smooth(noisy, window)
+        variance = _smooth(noisy * noisy, window) - mean * mean
+        covariance = np.maximum(_smooth(clean.picture * noisy, window) - clean.mean * mean, 0)
+        gain = np.divide(covariance, clean.variance, out=np.zeros_like(mean), where=clean.variance > 0)
+        rest = np.maximum(variance - gain * covariance, 0)
+        left += _sum_log(gain * gain * clean.variance / (rest + _EYE_VARIANCE))
+    return left
 
 
-def _severity(parts: list[tuple[float, float]]) -> float:
-    left, whole = (sum(column) for column in zip(*parts, strict=True))
+def _severity(clean: Sequence[list[_Scale]], noisy: Sequence[Floats]) -> float:
+    whole = sum(scale.information for scales in clean for scale in scales)
+    left = sum(_left(scales, view) for scales, view in zip(clean, noisy, strict=True))
     return (1 - min(left / whole, 1.0)) ** 2 if whole > 0 else 0.0
 
 
-def _luma(picture: npt.NDArray[np.uint8]) -> Floats:
+def _views(clip: Pixels) -> list[Floats]:
+    """The frames of a clip, and the differences of consecutive ones."""
+    frames = [_luma(frame) for frame in clip]
+    return [*frames, *(after - before for before, after in pairwise(frames))]
+
+
+def _luma(picture: Pixels) -> Floats:
     """ITU-R BT.601 luma, (H, W) float32."""
     if picture.shape[-1] == 1:
         return picture[..., 0].astype(np.float32)
     cv2 = need("cv2", extra="image")
-    grey: npt.NDArray[np.uint8] = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    grey: Pixels = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2GRAY)
     return grey.reshape(picture.shape[:2]).astype(np.float32)
+
+
+def _smooth(x: Floats, window: int) -> Floats:
+    smoothed: Floats = need("cv2", extra="image").GaussianBlur(x, (window, window), window / 5)
+    return smoothed.reshape(x.shape)
+
+
+def _sum_log(x: npt.NDArray[np.floating[Any]]) -> float:
+    return float(np.log1p(x).sum(dtype=np.float64))

@@ -1,0 +1,85 @@
+"""Reading the samples of a folder that a profile is measured on.
+
+Public: `read_corpus`, `READERS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ..extras import need
+from ..registry import nearest
+from .measure import Sample
+
+CLIP_FRAMES = 12
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def read_corpus(kind: str, folder: Path, *, most: int, side: int) -> list[Sample]:
+    """The samples of a folder and its subfolders, evenly chosen among the readable files in the order of their names.
+
+    Args:
+        kind: ``"image"`` or ``"video"``.
+        folder: with pictures or video files; others are passed over.
+        most: how many at most.
+        side: pictures and frames are cut to their central square and scaled to this side, pixels.
+
+    Raises:
+        ValueError: the kind has no reader, or fewer than two samples can be read.
+        NotADirectoryError: there is no such folder.
+    """
+    if kind not in READERS:
+        raise ValueError(f"{kind!r} cannot be calibrated; {nearest(kind, READERS)}")
+    if not folder.is_dir():
+        raise NotADirectoryError(20, "not a folder", str(folder))
+    suffixes, read = READERS[kind]
+    files = [file for file in sorted(folder.rglob("*")) if file.suffix.lower() in suffixes and file.is_file()]
+    if len(files) > most:
+        files = [files[index * len(files) // most] for index in range(most)]
+    samples = [sample for file in files if (sample := read(file, side)) is not None]
+    if len(samples) < 2:
+        raise ValueError(f"{folder} holds {len(samples)} readable {kind} files; two are needed ({', '.join(suffixes)})")
+    return samples
+
+
+def _read_picture(file: Path, side: int) -> Sample | None:
+    cv2 = need("cv2", extra="image")
+    picture = cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    return None if picture is None else Sample(square(np.ascontiguousarray(picture[..., ::-1]), side), {})
+
+
+def _read_clip(file: Path, side: int) -> Sample | None:
+    """The frames in the middle of a file."""
+    av = need("av", extra="video")
+    try:
+        with av.open(str(file)) as container:
+            stream = container.streams.video[0]
+            fps = float(stream.average_rate or 25)
+            frames = [square(frame.to_ndarray(format="rgb24"), side) for frame in container.decode(stream)]
+    except (av.error.FFmpegError, IndexError):
+        return None
+    start = max(0, (len(frames) - CLIP_FRAMES) // 2)
+    return Sample(np.stack(frames[start : start + CLIP_FRAMES]), {"fps": fps}) if frames else None
+
+
+def square(picture: Pixels, side: int) -> Pixels:
+    """The central square of a picture (H, W, 3) uint8, scaled to `side` pixels."""
+    cv2 = need("cv2", extra="image")
+    height, width = picture.shape[:2]
+    edge = min(height, width)
+    top, left = (height - edge) // 2, (width - edge) // 2
+    cut = picture[top : top + edge, left : left + edge]
+    scaled: Pixels = cv2.resize(cut, (side, side), interpolation=cv2.INTER_AREA if edge > side else cv2.INTER_CUBIC)
+    return scaled
+
+
+READERS: dict[str, tuple[tuple[str, ...], Callable[[Path, int], Sample | None]]] = {
+    "image": ((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".pgm", ".ppm", ".tif", ".tiff"), _read_picture),
+    "video": ((".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v"), _read_clip),
+}
+"""Kind of sample → suffixes of its files, and how one is read; None for a file that cannot be."""
