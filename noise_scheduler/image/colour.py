@@ -79,7 +79,7 @@ class ColourCast:
         noisy = np.empty_like(frames)
         for out, frame, lamp_mired in zip(noisy, frames, lamps_mired, strict=True):
             gain = _cast(1e6 / float(lamp_mired), warm) if frame.shape[2] == 3 else np.ones(1)
-            codes = np.rint(255 * linear_to_srgb(np.minimum(decoded()[:, None] * gain, 1))).astype(np.uint8)
+            codes = np.rint(255 * linear_to_srgb(np.clip(decoded()[:, None] * gain, 0, 1))).astype(np.uint8)
             out[...] = cv2.LUT(frame, codes[:, None]).reshape(frame.shape)
         achieved: dict[str, float | str] = {
             "temperature_k": 1e6 / (daylight + error_mired),

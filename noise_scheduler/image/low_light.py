@@ -79,6 +79,7 @@ class LowLight:
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
         fade = fade_in(level)
         exposure_ev = lerp(self.exposure_ev_range, level) * fade
+        streams = frame_streams(rng, len(frames), first_frame)
         drift = factors(
             rng,
             len(frames),
@@ -89,9 +90,7 @@ class LowLight:
         )
         noisy = np.empty_like(frames)
         counts = np.zeros(256)
-        for out, frame, factor, fresh in zip(
-            noisy, frames, drift, frame_streams(rng, len(frames), first_frame), strict=True
-        ):
+        for out, frame, factor, fresh in zip(noisy, frames, drift, streams, strict=True):
             frame_e = self.full_well_e * 2.0 ** (exposure_ev * factor) * decoded()
             tables = reading_tables(frame_e, self.read_noise_e, self.full_well_e, fade)
             out[...], frame_counts = expose(frame, tables, fresh)
