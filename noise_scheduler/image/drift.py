@@ -55,7 +55,8 @@ def smooth_paths(
     Returns:
         (paths, frames) float64.
     """
-    return _paths(rng, paths, np.arange(first_frame, first_frame + frames) / fps, time_constant_s, inertia)
+    waves = _waves(rng, paths, time_constant_s, inertia)
+    return _sums(waves, _seconds(frames, fps, first_frame))
 
 
 def drifts(
@@ -76,10 +77,11 @@ def drifts(
     Returns:
         (paths, frames) float64.
     """
-    seconds = np.arange(first_frame - 1, first_frame + frames) / fps
-    seconds[0] = 0
-    path = _paths(rng, paths, seconds, time_constant_s, inertia)
-    drift: Doubles = path[:, 1:] - _kept(seconds[1:], time_constant_s, inertia) * path[:, :1]
+    waves = _waves(rng, paths, time_constant_s, inertia)
+    if first_frame + frames == 1:
+        return np.zeros((paths, 1))
+    seconds = _seconds(frames, fps, first_frame)
+    drift: Doubles = _sums(waves, seconds) - _kept(seconds, time_constant_s, inertia) * _sums(waves, np.zeros(1))
     return drift
 
 
@@ -105,7 +107,9 @@ def factors(
     (drift,) = drifts(
         rng, 1, frames, fps=fps, time_constant_s=time_constant_s, first_frame=first_frame, inertia=inertia
     )
-    kept = _kept(np.arange(first_frame, first_frame + frames) / fps, time_constant_s, inertia)
+    if first_frame + frames == 1:
+        return np.ones(1)
+    kept = _kept(_seconds(frames, fps, first_frame), time_constant_s, inertia)
     positive: Doubles = np.exp(log_size * drift - 0.5 * log_size**2 * (1 - kept**2))
     return positive
 
@@ -120,14 +124,24 @@ def check_time_constant(time_constant_s: float | Held) -> None:
         )
 
 
-def _paths(
-    rng: np.random.Generator, paths: int, seconds: Doubles, time_constant_s: float | Held, inertia: bool
-) -> Doubles:
+def _seconds(frames: int, fps: float, first_frame: int) -> Doubles:
+    return np.arange(first_frame, first_frame + frames) / fps
+
+
+def _waves(
+    rng: np.random.Generator, paths: int, time_constant_s: float | Held, inertia: bool
+) -> tuple[Doubles, Doubles]:
+    """Angular frequencies, in 1/s, and phases of the cosines of each path."""
     shape = (paths, 1, _COSINES)
     omega = rng.standard_normal(shape) if inertia else rng.standard_cauchy(shape)
     omega /= _tau(time_constant_s)
-    phase = rng.uniform(0, 2 * np.pi, shape)
-    path: Doubles = np.sqrt(2 / _COSINES) * np.cos(omega * seconds[:, None] + phase).sum(-1)
+    return omega, rng.uniform(0, 2 * np.pi, shape)
+
+
+def _sums(waves: tuple[Doubles, Doubles], seconds: Doubles) -> Doubles:
+    """(paths, times) sums of cosines, of variance 1."""
+    omega, phase = waves
+    path: Doubles = math.sqrt(2 / _COSINES) * np.cos(omega * seconds[:, None] + phase).sum(-1)
     return path
 
 

@@ -252,7 +252,8 @@ def _lossy(
             lost_before = lost_by_period[period_of[reference]]
             around = conceal(frames[reference], lost_before, grid)
             substitute = grid.replaced(frames[reference], around, lost_before)
-        noisy[index] = grid.replaced(frames[index], substitute, lost)
+        its_own = fill == "conceal" and index == 0
+        noisy[index] = substitute if its_own else grid.replaced(frames[index], substitute, lost)
         shares += float(lost.mean()) / len(frames)
     return noisy, shares
 

@@ -93,8 +93,7 @@ class LowLight:
         for out, frame, factor, fresh in zip(noisy, frames, drift, streams, strict=True):
             frame_e = self.full_well_e * 2.0 ** (exposure_ev * factor) * decoded()
             tables = reading_tables(frame_e, self.read_noise_e, self.full_well_e, fade)
-            out[...], frame_counts = expose(frame, tables, fresh)
-            counts += frame_counts
+            counts += expose(frame, tables, fresh, out)
 
         signal_e = self.full_well_e * 2.0**exposure_ev * decoded()
         achieved = {"exposure_ev": exposure_ev}
@@ -129,22 +128,21 @@ def reading_tables(signal_e: Doubles, read_noise_e: float, full_well_e: float, f
 
 
 def expose(
-    image: npt.NDArray[np.uint8], tables: ReadingTables, rng: np.random.Generator
-) -> tuple[npt.NDArray[np.uint8], Doubles]:
-    """A reading of every value of `image`, encoded as sRGB.
+    frame: npt.NDArray[np.uint8], tables: ReadingTables, rng: np.random.Generator, out: npt.NDArray[np.uint8]
+) -> Doubles:
+    """Write a reading of every value of `frame`, encoded as sRGB, into `out`.
 
     Args:
-        image: uint8 of any shape.
+        frame, out: contiguous uint8 of one shape.
         tables: from `reading_tables`.
         rng: the random stream, one draw per value.
 
     Returns:
-        The noisy image, and how often each grey level stood in `image`, (256,).
+        How often each grey level stands in `frame`, (256,).
     """
     cv2 = need("cv2", extra="image")
     base, spread, skew = (table.astype(np.float32) for table in tables)
-    flat = np.ascontiguousarray(image).reshape(-1)
-    noisy = np.empty_like(flat)
+    flat, noisy = frame.reshape(-1), out.reshape(-1)
     counts = np.zeros(256)
     for start in range(0, flat.size, _BLOCK):
         block = flat[start : start + _BLOCK]
@@ -156,7 +154,7 @@ def expose(
         steps += cv2.LUT(block, base).reshape(-1)
         noisy[start : start + _BLOCK] = encode_steps(steps)
         counts += cv2.calcHist([block], [0], None, [256], [0, 256]).reshape(-1)
-    return noisy.reshape(image.shape), counts
+    return counts
 
 
 def srgb_to_linear(encoded: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

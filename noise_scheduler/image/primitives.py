@@ -128,10 +128,11 @@ class RandomTone:
         orders = np.arange(1, _WAVES + 1)
         grey = np.arange(256) / 255
         waves = np.sin(np.pi * orders * grey[:, None])  # (256, waves)
+        weights = np.ascontiguousarray(paths.T).reshape(-1, 4, _WAVES) / orders
+        weights = math.sqrt(1 - _COLOUR_SHARE) * weights[:, :1] + math.sqrt(_COLOUR_SHARE) * weights[:, 1:]
         noisy = np.empty_like(frames)
-        for frame, weights, out in zip(frames, np.ascontiguousarray(paths.T), noisy, strict=True):
-            common, own = np.split(weights.reshape(4, _WAVES) / orders, [1])
-            bend = waves @ (math.sqrt(1 - _COLOUR_SHARE) * common + math.sqrt(_COLOUR_SHARE) * own)[:channels].T
+        for frame, of_channels, out in zip(frames, weights[:, :channels], noisy, strict=True):
+            bend = waves @ of_channels.T
             bend *= departure / math.sqrt(float((bend**2).mean()))
             curve = np.rint(255 * np.clip(grey[:, None] + bend, 0, 1)).astype(np.uint8)
             out[...] = cv2.LUT(frame, curve[:, None]).reshape(frame.shape)

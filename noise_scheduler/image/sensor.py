@@ -72,8 +72,7 @@ class SensorNoise:
         noisy = np.empty_like(frames)
         counts = np.zeros(256)
         for out, frame, fresh in zip(noisy, frames, frame_streams(rng, len(frames), first_frame), strict=True):
-            out[...], frame_counts = expose(frame, tables, fresh)
-            counts += frame_counts
+            counts += expose(frame, tables, fresh, out)
 
         achieved = {"iso": iso}
         signal_power = float(counts @ signal_e**2)
@@ -320,14 +319,15 @@ def _struck(
 
 def _stripes(rng: np.random.Generator, lines: int, channels: int) -> Floats:
     """(lines, channels) offsets of lines, of unit variance."""
+    counts = [lines // width + 2 for width in _BAND_LINES]
+    normals = table_normals(rng, sum(counts) * (channels + 1)).reshape(-1, channels + 1)
+    levels = np.float32(math.sqrt(1 - _BAND_COLOUR)) * normals[:, :1]
+    levels = levels + np.float32(math.sqrt(_BAND_COLOUR)) * normals[:, 1:]
     total = np.zeros((lines, channels), np.float32)
-    for width in _BAND_LINES:
-        bands = lines // width + 2
-        normals = table_normals(rng, bands * (channels + 1)).reshape(bands, channels + 1)
-        common, own = normals[..., :1], normals[..., 1:]
-        level = math.sqrt(1 - _BAND_COLOUR) * common + math.sqrt(_BAND_COLOUR) * own
-        first = int(rng.integers(width))
-        total += np.repeat(level, width, axis=0)[first : first + lines]
+    for width, count, phase in zip(_BAND_LINES, counts, rng.random(len(counts)), strict=True):
+        first = int(width * phase)
+        total += np.repeat(levels[:count], width, axis=0)[first : first + lines]
+        levels = levels[count:]
     return total * np.float32(1 / math.sqrt(len(_BAND_LINES)))
 
 

@@ -99,14 +99,14 @@ class Fog:
         )
 
         zoom = (_FOG_CELLS - 1) / max(height, width)
-        period = 2 * (_FOG_CELLS - 1)  # of a field that goes on as its own mirror image
         noisy = np.empty_like(frames)
         transmission = 0.0
         for index, (frame, out, factor) in enumerate(zip(frames, noisy, thickness, strict=True), first_frame):
             drift = self.wind_per_s * index / fps * _FOG_CELLS
-            along = drift * math.cos(heading) % period, drift * math.sin(heading) % period
-            to_bank = np.array([[zoom, 0, along[0]], [0, zoom, along[1]]])
-            bank = np.exp(np.float32(-optical_depth * factor) * density)
+            left, top = drift * math.cos(heading), drift * math.sin(heading)
+            to_bank = np.array([[zoom, 0, left % 1], [0, zoom, top % 1]])
+            bank = density.take(_mirrored(math.floor(top)), 0).take(_mirrored(math.floor(left)), 1)
+            np.exp(np.float32(-optical_depth * factor) * bank, out=bank)
             seen = cv2.warpAffine(
                 bank,
                 to_bank,
@@ -298,6 +298,12 @@ class _Particles:
         weights = np.minimum(groups - np.arange(rows, dtype=np.float32), 1).repeat(self.per_layer[layer])
         weights *= np.float32(max(1.0, groups / most))
         return weights, self.x[:rows, columns].reshape(-1), self.y[:rows, columns].reshape(-1)
+
+
+def _mirrored(first: int) -> npt.NDArray[np.intp]:
+    """Cells of the fog from `first` on, one more than a picture is wide, where the bank goes on as its mirror image."""
+    cells = np.arange(first, first + _FOG_CELLS + 1) % (2 * _FOG_CELLS - 2)
+    return np.minimum(cells, 2 * _FOG_CELLS - 2 - cells)
 
 
 def _moved(place: Floats, way: float) -> Floats:
