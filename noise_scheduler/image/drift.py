@@ -49,7 +49,7 @@ def smooth_paths(
         frames: length of the clip, frames.
         fps: frames per second.
         time_constant_s: τ, seconds over which a path stays much the same, or "held".
-        first_frame: number of the first frame in the whole recording, for where a clip is a part of it.
+        first_frame: number of the first frame in the whole recording: a piece of a clip gets its piece of the path.
         inertia: whether a path is smooth; without inertia it is a rough one.
 
     Returns:
