@@ -1,6 +1,7 @@
 """Lossy coding of pictures, done by the real codecs; every frame of a clip is coded for itself (motion JPEG).
 
-Quality is an integer to the codecs. Between two integers one is drawn, with odds that make the mean exact. On a clip
+Quality is an integer to the codecs. Between two integers one is drawn, with odds that make the mean exact: what is
+rounded down after adding one even draw from [0, 1), the same in all frames, so that quality does not flicker. On a clip
 quality drifts without inertia, as the rate control of an encoder lets it.
 
 Public: `Jpeg`, `WebP`.
@@ -8,6 +9,7 @@ Public: `Jpeg`, `WebP`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +19,6 @@ from ..extras import need
 from ..path import Range, check_range, lerp, loglerp
 from ..registry import register
 from .drift import Held, check_time_constant, factors
-from .rounding import stochastic_round
 
 _LOG_DRIFT = 0.25
 _LONGEST_SIDE = {".jpg": 65500, ".webp": 16383}
@@ -54,7 +55,7 @@ class Jpeg:
         mild, extreme = (_table_scale(end) for end in self.quality_range)
         scale, draw = loglerp((mild, extreme), level), rng.random()
         drift = _drift(rng, image, fps, first_frame, self.time_constant_s)
-        qualities = [stochastic_round(_quality_of_scale(min(scale * factor, 5000.0)), draw) for factor in drift]
+        qualities = [math.floor(_quality_of_scale(min(scale * factor, 5000.0)) + draw) for factor in drift]
         sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
         return _coded(image, ".jpg", [[cv2.IMWRITE_JPEG_QUALITY, quality, *sampling] for quality in qualities])
 
@@ -89,7 +90,7 @@ class WebP:
         coarsest = 1 - _fineness(1.0)
         drift = _drift(rng, image, fps, first_frame, self.time_constant_s)
         finenesses = [1 - min(coarse * factor, coarsest) for factor in drift]
-        qualities = [max(1, stochastic_round(_quality_of_fineness(fineness), draw)) for fineness in finenesses]
+        qualities = [max(1, math.floor(_quality_of_fineness(fineness) + draw)) for fineness in finenesses]
         return _coded(image, ".webp", [[cv2.IMWRITE_WEBP_QUALITY, quality] for quality in qualities])
 
 

@@ -90,7 +90,7 @@ class BlockLoss:
             run_starts = period.random(grid.blocks) * self.run_blocks < 1
             of_runs = period.random(grid.blocks)
             priority = of_runs[np.maximum.accumulate(np.where(run_starts, np.arange(grid.blocks), 0))]
-            return grid.most_urgent(priority, stochastic_round(share * grid.blocks, period.random()))
+            return grid.most_urgent(priority, stochastic_round(share * grid.blocks, period))
 
         timing = _Timing(fps, first_frame, self.refresh_s, self.time_constant_s)
         noisy, lost_share = _lossy(frames, grid, timing, share, fill, rng, lost_in, _from_neighbours)
@@ -144,7 +144,7 @@ class GridLoss:
 
         def lost_in(period: np.random.Generator, share: float) -> Mask:
             priority = period.permutation(slice_of[-1] + 1)[slice_of] - np.arange(grid.blocks) / grid.blocks
-            return grid.most_urgent(priority, stochastic_round(share * grid.blocks, period.random()))
+            return grid.most_urgent(priority, stochastic_round(share * grid.blocks, period))
 
         timing = _Timing(fps, first_frame, self.refresh_s, self.time_constant_s)
         noisy, lost_share = _lossy(frames, grid, timing, share, fill, rng, lost_in, _from_above)

@@ -109,7 +109,7 @@ class BitDepth:
     ) -> tuple[Pixels, dict[str, float]]:
         """Quantise an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")
-        levels = stochastic_round(2 ** lerp(self.bits_range, level), rng.random())
+        levels = stochastic_round(2 ** lerp(self.bits_range, level), rng)
         steps = np.rint(np.arange(256) * ((levels - 1) / 255))
         table = np.rint(steps * (255 / (levels - 1))).astype(np.uint8)
         noisy: Pixels = cv2.LUT(np.ascontiguousarray(image).reshape(-1), table)
@@ -124,7 +124,7 @@ def _resampled(
     frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
     height, width = frames.shape[1:3]
     draw = rng.random()
-    rows, columns = (max(1, stochastic_round(side * factor, draw)) for side in (height, width))
+    rows, columns = (max(1, math.floor(side * factor + draw)) for side in (height, width))
     rows, columns = min(rows, height), min(columns, width)
     fade = fade_in(level)
     noisy = np.empty_like(frames)

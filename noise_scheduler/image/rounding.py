@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 
-def stochastic_round(value: float, draw: float) -> int:
+
+def stochastic_round(value: float, rng: np.random.Generator) -> int:
     """One of the two integers around `value`, with odds that make `value` the mean; it never falls as `value` rises.
 
     Args:
         value: any number.
-        draw: evenly random in [0, 1). One draw for all frames of a clip keeps a setting that drifts from flickering.
+        rng: the random stream; one draw.
     """
-    return math.floor(value + draw)
+    return math.floor(value + rng.random())
