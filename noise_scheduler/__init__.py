@@ -20,6 +20,7 @@ from .distribution import beta, choice, truncated_normal, uniform
 from .extras import MissingExtraError
 from .feedback import Feedback, FeedbackError
 from .mixture import mixture
+from .pieces import corrupt_pieces
 from .record import Hit, Record
 from .registry import build, describe, names, register
 from .sample import SampleError
@@ -30,7 +31,7 @@ from .span import bursts
 __version__ = "0.1.0"
 
 __all__ = [
-    "register", "build", "names", "describe", "corrupt",
+    "register", "build", "names", "describe", "corrupt", "corrupt_pieces",
     "NoiseScheduler", "Clock", "Record", "Hit", "replay",
     "Schedule", "constant", "linear", "cosine", "exponential", "polynomial",
     "piecewise", "stepwise", "cyclic", "maximum",

@@ -9,7 +9,11 @@ A noise is a frozen dataclass called as ``noise(x, level, rng, **context)``:
 - `rng` is a `numpy.random.Generator`, the only source of randomness, not kept after the call.
 - `context` is ``sample_rate=`` for audio; ``fps=`` (25 where none is known) and ``first_frame=`` for image and video;
   nothing for text and features. `first_frame` is the number of the clip's first frame in the whole recording: what is
-  done to a frame depends on its number, so that a clip comes out the same whole or in pieces.
+  done to a frame depends on its number, so that a clip comes out the same bits whole or in pieces. Nothing is fitted to
+  a clip as a whole, and the draws from `rng` do not depend on its length.
+- A noise that shows earlier frames again has a method ``memory(fps) -> int``: how many frames before a frame its output
+  depends on. A piece of a clip that begins with that many earlier frames, dropped from the result, comes out as in the
+  whole; where there are fewer, the first one there is stands at the beginning.
 - It returns the noisy sample, of the same shape and dtype, or a pair of it and a dict of achieved physical
   quantities such as ``{"snr_db": 11.9}``, which goes into the record.
 

@@ -27,6 +27,7 @@ import numpy as np
 
 from . import registry
 from .contract import Noise, corrupt, run
+from .pieces import corrupt_pieces, memory_of
 from .rng import key_of, stream
 
 Context = dict[str, float]
@@ -49,6 +50,7 @@ def check_noise(noise: str | Noise, *, draws: int = 16) -> None:
     _check_identity_at_zero(noise, name)
     _check_purity(noise, name)
     _check_edge_samples(noise, name)
+    _check_pieces(noise, name)
     _check_rise(noise, name, draws)
 
 
@@ -155,6 +157,32 @@ def _check_edge_samples(noise: Noise, name: str) -> None:
                 raise AssertionError(f"{name} at level {level} fails on {label}: {error}") from error
             if isinstance(noisy, np.ndarray):
                 assert np.isfinite(noisy).all(), f"{name} at level {level} makes non-finite values of {label}"
+
+
+def _check_pieces(noise: Noise, name: str) -> None:
+    """A clip comes out the same whole or in pieces, down to single frames, wherever it stands in its recording."""
+    kind = name.partition("/")[0]
+    if kind not in ("image", "video"):
+        return
+    for label, clip, context in example_samples(kind):
+        if clip.ndim < 4 or len(clip) < 2:
+            continue
+        fps, frames = context["fps"], len(clip)
+        for level in (0.3, 1.0):
+            whole = corrupt(clip, noise, level=level, seed=4, fps=fps)
+            for cuts in ([1], [frames - 1], [frames // 2], range(1, frames)):
+                pieces = np.split(clip, list(cuts))
+                noisy = np.concatenate(list(corrupt_pieces(pieces, noise, level=level, seed=4, fps=fps)))
+                for frame in range(frames):
+                    assert _same(noisy[frame], whole[frame]), (
+                        f"{name} at level {level}: frame {frame} of {label} differs where it is cut before {list(cuts)}"
+                    )
+            late = corrupt(clip, noise, level=level, seed=4, fps=fps, first_frame=1000)
+            first = max(0, frames - 1 - memory_of(noise, fps))
+            last = corrupt(clip[first:], noise, level=level, seed=4, fps=fps, first_frame=1000 + first)[-1]
+            assert _same(last, late[-1]), (
+                f"{name} at level {level}: the last frame of {label} differs when cut off late"
+            )
 
 
 def _check_rise(noise: Noise, name: str, draws: int) -> None:

@@ -6,7 +6,6 @@ import pytest
 from noise_scheduler import registry
 from noise_scheduler.contract import corrupt, run
 from noise_scheduler.image.blur import filter_line, line_kernel
-from noise_scheduler.image.drift import smooth_paths
 from noise_scheduler.rng import key_of, stream
 from noise_scheduler.testing import check_noise
 
@@ -111,19 +110,6 @@ def test_clip_is_blurred_differently_but_smoothly_over_time():
         assert (steps > 0).any()
         spreads.append(steps.mean() / far)
     assert np.mean(spreads) < 0.7
-
-
-def test_paths_are_smooth_stationary_and_the_same_at_any_frame_rate():
-    def draw(seed, frames, fps):
-        return smooth_paths(np.random.default_rng(seed), 50, frames, fps=fps, time_constant_s=0.4)
-
-    np.testing.assert_allclose(draw(1, 21, 25.0)[:, ::2], draw(1, 11, 12.5), atol=1e-12)
-    paths = np.concatenate([draw(seed, 40, 25.0) for seed in range(40)])
-    np.testing.assert_allclose(paths.mean(), 0, atol=0.05)
-    np.testing.assert_allclose(paths.std(0), 1, atol=0.06)
-    for lag in (2, 10, 20):
-        expected = math.exp(-0.5 * (lag / 25 / 0.4) ** 2)
-        assert (paths[:, lag:] * paths[:, :-lag]).mean() == pytest.approx(expected, abs=0.04)
 
 
 @pytest.mark.parametrize(

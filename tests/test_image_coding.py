@@ -20,9 +20,9 @@ FORMATS = {
 }
 
 
-def apply(name, image, level, seed=0, **fields):
+def apply(name, image, level, seed=0, first_frame=0, **fields):
     with stream(key_of(seed, "coding"), 0, "test") as rng:
-        return run(registry.build(name, **fields), name, image, level, rng, {})
+        return run(registry.build(name, **fields), name, image, level, rng, {"first_frame": first_frame})
 
 
 def picture(height, width, channels):
@@ -98,12 +98,26 @@ def test_colours_stay_in_their_channels(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_frames_are_coded_one_by_one_at_one_quality(name):
+def test_frames_are_coded_one_by_one_at_a_quality_that_is_held(name):
     clip = next(x for label, x, _ in example_samples("image") if label == "clip")
-    noisy, achieved = apply(name, clip, 0.6)
+    noisy, achieved = apply(name, clip, 0.6, time_constant_s="held")
     alone = [apply(name, frame, 0.6) for frame in clip]
     np.testing.assert_array_equal(noisy, np.stack([frame for frame, _ in alone]))
     assert achieved["bits_per_pixel"] == pytest.approx(np.mean([a["bits_per_pixel"] for _, a in alone]))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_quality_drifts_over_a_clip_or_is_held(name):
+    def qualities(**fields):
+        return [
+            apply(name, np.zeros((8, 8, 1), np.uint8), 0.5, 1, frame, **fields)[1]["quality"] for frame in range(99)
+        ]
+
+    held, drifting = qualities(time_constant_s="held"), qualities()
+    assert len(set(held)) == 1
+    assert drifting[0] == held[0]
+    assert np.std(drifting) > 1
+    assert 0 < np.abs(np.diff(drifting)).mean() < np.std(drifting)
 
 
 @pytest.mark.parametrize(("name", "side"), [("image/jpeg", 65500), ("image/webp", 16383)])

@@ -158,14 +158,45 @@ def test_on_a_clip_lost_blocks_stand_still_until_the_next_refresh(name):
         assert (same[first : first + 10] == same[first]).all()
         assert (held[first : first + 9] == ~same[first]).all()
     assert (same[0] != same[10]).any()
-    assert (held[9] == ~same[10]).all()
+    # Of the reference, frame 9, blocks show what was received, and what was not as it is filled from around them.
+    lost, before = (np.kron(~same[frame], np.ones((3, 3), bool)) for frame in (10, 0))
+    np.testing.assert_array_equal(noisy[10][lost & ~before], clip[9][lost & ~before])
+    grid = loss._Grid.of(clip.shape, 1 / 14)
+    filled = {"image/block_loss": loss._from_neighbours, "image/grid_loss": loss._from_above}[name]
+    around = filled(clip[9], ~same[0], grid)
+    np.testing.assert_array_equal(noisy[10][lost & before], around[lost & before])
 
 
 def test_refreshes_come_at_the_same_times_at_any_frame_rate():
-    assert list(loss._refreshes(1, 25.0, 0.4)) == [(0, 1)]
-    assert list(loss._refreshes(25, 25.0, 0.4)) == [(0, 10), (10, 20), (20, 25)]
-    assert list(loss._refreshes(50, 50.0, 0.4)) == [(0, 20), (20, 40), (40, 50)]
-    assert list(loss._refreshes(3, 1.0, 0.4)) == [(0, 1), (1, 2), (2, 3)]
+    def periods(frames, fps, first_frame=0, refresh_s=0.4):
+        return loss._Timing(fps, first_frame, refresh_s, "held").periods(frames)[0]
+
+    assert periods(1, 25.0) == [0]
+    assert periods(25, 25.0) == [0] * 10 + [1] * 10 + [2] * 5
+    assert periods(50, 50.0) == [0] * 20 + [1] * 20 + [2] * 10
+    assert periods(4, 25.0, first_frame=998) == [99, 99, 100, 100]
+    assert periods(3, 1.0) == periods(3, 1.0, refresh_s=1e-9) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_memory_reaches_the_last_frame_before_the_refresh(name):
+    for fps, refresh_s in ((25.0, 0.4), (12.5, 0.9), (29.97, 0.333), (5.0, 0.1)):
+        noise = registry.build(name, refresh_s=refresh_s)
+        periods, _ = loss._Timing(fps, 0, refresh_s, "held").periods(2000)
+        longest = max(np.diff(np.flatnonzero(np.diff(periods)), prepend=0))
+        assert longest <= noise.memory(fps) <= longest + 2
+    assert registry.build(name, fills=("grey",)).memory(25.0) == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_share_lost_drifts_from_refresh_to_refresh_or_is_held(name):
+    clip = np.full((100, 28, 28, 1), 255, np.uint8)
+    options = {"fills": ("grey",), "refresh_s": 0.04, "block_size": 1 / 28}
+    for held in (False, True):
+        noisy, _ = apply(name, clip, 0.5, **options, **({"time_constant_s": "held"} if held else {}))
+        shares = (noisy == 128).mean((1, 2, 3))
+        assert shares[0] == pytest.approx(0.004 + 0.5 * (registry.build(name).lost_range[1] - 0.004), abs=0.02)
+        assert shares.std() < 0.01 if held else shares.std() > 0.05
 
 
 def test_fills_are_all_drawn_and_have_their_colours():

@@ -11,8 +11,10 @@ Importing this package registers the noises of these families:
 - `coding`: JPEG, WebP; `resolution`: downscale, pixelate, bit depth; `loss`: lost blocks and slices; `missing`
 - `primitives`: random filters, tone curves, spectra and their mixture, which resemble no camera
 
-On a clip, the parameters of a noise drift smoothly over the seconds (`drift`), things move along paths, and grain is
-fresh in every frame.
+On a clip, what a real recording would see drift drifts over the seconds around the level's strength, or is held
+(`drift`); things move along paths; grain is fresh in every frame (`frames`). A still image, and the first frame of a
+recording, have the level's strength exactly. Settings that are chosen once (resolution, mosaic, bit depth, dirt, dead
+pixels) stay. All of it depends on a frame's number alone, so that a clip may be cut anywhere.
 """
 
 from . import (

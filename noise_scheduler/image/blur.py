@@ -17,29 +17,29 @@ import numpy.typing as npt
 from ..extras import need
 from ..path import Range, check_range, fade_in, loglerp
 from ..registry import register
-from .drift import check_time_constant, smooth_paths
+from .drift import Held, check_time_constant, drifts, factors
 
 _ANGLE_DRIFT_DEG = 25.0
 _LOG_LENGTH_DRIFT = 0.35
 _DIRECT_AREA = 130  # OpenCV turns to the Fourier transform, 10 times slower for lines, from this kernel size on
 
 
-@register("image/motion_blur")
+@register("image/motion_blur", version=2)
 @dataclass(frozen=True, slots=True)
 class MotionBlur:
     """Blur along a straight line of random angle, as a camera that moves while the shutter is open.
 
     The line's length rises along `length_range` from invisible to about an eighth of the picture. On a clip,
-    angle and length wander smoothly around their means. Achieved: `length_px`, the mean length in pixels, and
-    `angle_deg`, the mean angle in [0, 180), counter-clockwise from the horizontal.
+    angle and length wander smoothly. Achieved: `length_px`, the mean length in pixels, and `angle_deg`, the angle in
+    [0, 180) that it wanders about, counter-clockwise from the horizontal.
     Source: linear motion kernel of uniform velocity, e.g. Gonzalez & Woods, "Digital image processing", 5.6.
     """
 
     length_range: Range = (0.0018, 0.12)
     """Length of the line (mild, extreme) as a fraction of the picture's shorter side; .12 is 27 px of 224. Level
     moves along it in equal ratios; below level .05 the line shrinks further, to nothing at 0."""
-    time_constant_s: float = 0.3
-    """On a clip, seconds over which angle and length stay much the same."""
+    time_constant_s: float | Held = 0.3
+    """On a clip, seconds over which angle and length stay much the same, or "held"."""
 
     def __post_init__(self) -> None:
         check_range("length_range", self.length_range, 1e-4, 1.0)
@@ -58,10 +58,17 @@ class MotionBlur:
         frames = image.reshape(-1, *image.shape[-3:])
         mean_length_px = min(frames.shape[1:3]) * loglerp(self.length_range, level) * fade_in(level)
         mean_angle_deg = float(rng.uniform(0, 180))
-        turn, stretch = smooth_paths(rng, 2, len(frames), fps=fps, time_constant_s=self.time_constant_s)
-        angles_deg = mean_angle_deg + _ANGLE_DRIFT_DEG * (turn - turn.mean())
-        lengths = np.exp(_LOG_LENGTH_DRIFT * stretch)
-        lengths_px = mean_length_px * lengths / lengths.mean()
+        time_constant_s = self.time_constant_s
+        (turn,) = drifts(rng, 1, len(frames), fps=fps, time_constant_s=time_constant_s, first_frame=first_frame)
+        angles_deg = mean_angle_deg + _ANGLE_DRIFT_DEG * turn
+        lengths_px = mean_length_px * factors(
+            rng,
+            len(frames),
+            fps=fps,
+            time_constant_s=time_constant_s,
+            log_size=_LOG_LENGTH_DRIFT,
+            first_frame=first_frame,
+        )
         noisy = np.empty_like(frames)
         for blurred, frame, length_px, angle_deg in zip(noisy, frames, lengths_px, angles_deg, strict=True):
             blurred[...] = filter_line(frame, line_kernel(length_px, angle_deg))

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ..extras import need
 from ..path import Range, check_range, fade_in, lerp
 from ..registry import register
-from .drift import check_time_constant, smooth_paths
+from .drift import Held, check_time_constant, factors
 from .low_light import decoded, linear_to_srgb
 
 DAYLIGHT_K = 6500.0
@@ -34,7 +34,8 @@ class ColourCast:
     The lamp's temperature falls along `temperature_k_range`, in equal steps of its reciprocal (mired), from near
     daylight to candlelight. In linear light each channel is multiplied by the ratio of the two illuminants on the
     Planckian locus, so that a white of given luma keeps it, and clipped. On a clip the error wanders smoothly. Grey
-    pictures stay as they are. Achieved: `temperature_k`, that of the lamp, and `cast`, warm or cool.
+    pictures stay as they are. Achieved: `temperature_k`, that of the lamp about which it wanders, and `cast`, warm or
+    cool.
     Source: Planckian locus of Kim et al., US patent 7,024,034 (2006); diagonal model of von Kries; white balance
     errors as in Afifi & Brown, "What else can fool deep learning?", ICCV 2019.
     """
@@ -42,8 +43,8 @@ class ColourCast:
     temperature_k_range: Range = (6400.0, 2000.0)
     """Temperature (mild, extreme) of the lamp that is mixed up with daylight of 6500 K, in [1900, 6500] K; below level
     .05 it draws nearer to daylight, to no error at 0."""
-    time_constant_s: float = 1.0
-    """On a clip, seconds over which the error stays much the same."""
+    time_constant_s: float | Held = 1.0
+    """On a clip, seconds over which the error stays much the same, or "held"."""
 
     def __post_init__(self) -> None:
         check_range("temperature_k_range", self.temperature_k_range, 1900.0, DAYLIGHT_K, falling=True)
@@ -62,18 +63,23 @@ class ColourCast:
         cv2 = need("cv2", extra="image")
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
         warm = bool(rng.random() < 0.5)
-        wander = np.exp(
-            _LOG_DRIFT * smooth_paths(rng, 1, len(frames), fps=fps, time_constant_s=self.time_constant_s)[0]
+        wander = factors(
+            rng,
+            len(frames),
+            fps=fps,
+            time_constant_s=self.time_constant_s,
+            log_size=_LOG_DRIFT,
+            first_frame=first_frame,
         )
         mild, extreme = (1e6 / end for end in self.temperature_k_range)
         daylight = 1e6 / DAYLIGHT_K
         error_mired = (lerp((mild, extreme), level) - daylight) * fade_in(level)
-        lamps_mired = np.minimum(daylight + error_mired * wander / wander.mean(), 1e6 / 1900)
+        lamps_mired = np.minimum(daylight + error_mired * wander, 1e6 / 1900)
 
         noisy = np.empty_like(frames)
         for out, frame, lamp_mired in zip(noisy, frames, lamps_mired, strict=True):
             gain = _cast(1e6 / float(lamp_mired), warm) if frame.shape[2] == 3 else np.ones(1)
-            codes = np.rint(255 * linear_to_srgb(np.minimum(decoded()[:, None] * gain, 1))).astype(np.uint8)
+            codes = np.rint(255 * linear_to_srgb(np.clip(decoded()[:, None] * gain, 0, 1))).astype(np.uint8)
             out[...] = cv2.LUT(frame, codes[:, None]).reshape(frame.shape)
         achieved: dict[str, float | str] = {
             "temperature_k": 1e6 / (daylight + error_mired),

@@ -21,7 +21,8 @@ import numpy.typing as npt
 from ..extras import need
 from ..path import Range, check_range, fade_in, lerp, loglerp
 from ..registry import register
-from .drift import check_time_constant, smooth_paths
+from .drift import Held, check_time_constant, drifts, factors
+from .frames import frame_streams
 from .low_light import LINEAR_STEPS, decoded, encoded, linear_to_srgb, srgb_to_linear
 
 _LOG_DRIFT = 0.15
@@ -38,8 +39,8 @@ class OverExposure:
     """Expose too long: linear light is multiplied and what lies above white is lost, each channel for itself.
 
     Exposure rises along `exposure_ev_range`, one EV being a factor of two, from a change that few would notice
-    to a picture that is all but white. On a clip the exposure hunts smoothly around its mean. Achieved:
-    `exposure_ev`, and `clipped_share`, the share of values that are white afterwards.
+    to a picture that is all but white. On a clip the exposure hunts smoothly around that. Achieved:
+    `exposure_ev`, about which it hunts, and `clipped_share`, the share of values that are white afterwards.
     Source: exposure as in ISO 12232; clipping of Hasinoff, "Saturation (imaging)", in Computer vision, a reference
     guide, 2014.
     """
@@ -47,8 +48,8 @@ class OverExposure:
     exposure_ev_range: Range = (0.05, 9.0)
     """Change of exposure (mild, extreme), EV; level moves along it linearly, below level .05 it shrinks further, to
     nothing at 0."""
-    time_constant_s: float = 0.8
-    """On a clip, seconds over which the exposure stays much the same."""
+    time_constant_s: float | Held = 0.8
+    """On a clip, seconds over which the exposure stays much the same, or "held"."""
 
     def __post_init__(self) -> None:
         check_range("exposure_ev_range", self.exposure_ev_range, 0.0, 20.0)
@@ -62,11 +63,13 @@ class OverExposure:
         frames = image.reshape(-1, *image.shape[-3:])
         exposure_ev = lerp(self.exposure_ev_range, level) * fade_in(level)
         noisy = np.empty(frames.shape, np.uint8)
-        for out, frame, factor in zip(noisy, frames, _drift(rng, len(frames), fps, self.time_constant_s), strict=True):
+        drift = _drift(rng, len(frames), fps, first_frame, self.time_constant_s)
+        streams = frame_streams(rng, len(frames), first_frame)
+        for out, frame, factor, fresh in zip(noisy, frames, drift, streams, strict=True):
             light = np.minimum(_dithered_steps() * 2.0 ** (exposure_ev * factor), 1)
             codes = np.rint(255 * linear_to_srgb(light)).astype(np.uint8)
             for values, into in _blocks(frame, out):
-                codes.take(dithered_index(values, rng), out=into, mode="clip")
+                codes.take(dithered_index(values, fresh), out=into, mode="clip")
         clipped = cv2.compare(noisy.reshape(-1), 255, cv2.CMP_EQ)
         achieved = {"exposure_ev": exposure_ev, "clipped_share": round(cv2.countNonZero(clipped) / clipped.size, 6)}
         return noisy.reshape(image.shape), achieved
@@ -79,7 +82,7 @@ class ContrastLoss:
 
     Linear light becomes c · light + (1 − c) · the picture's mean light, per channel. The contrast c falls along
     `contrast_range` from hardly visible to a single flat colour. On a clip the veil comes and goes smoothly. Achieved:
-    `contrast`, the mean of c.
+    `contrast`, the c that this is about.
     Source: veiling glare of ISO 9358; contrast reduction of Hendrycks & Dietterich, "Benchmarking neural network
     robustness", ICLR 2019, here in linear light.
     """
@@ -87,8 +90,8 @@ class ContrastLoss:
     contrast_range: Range = (0.95, 0.01)
     """Share c of the image-forming light (mild, extreme); level moves along it in equal ratios, below level .05 the
     veil fades further, to nothing at 0."""
-    time_constant_s: float = 0.8
-    """On a clip, seconds over which the veil stays much the same."""
+    time_constant_s: float | Held = 0.8
+    """On a clip, seconds over which the veil stays much the same, or "held"."""
 
     def __post_init__(self) -> None:
         check_range("contrast_range", self.contrast_range, 1e-4, 1.0, falling=True)
@@ -101,7 +104,7 @@ class ContrastLoss:
         cv2 = need("cv2", extra="image")
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
         log_contrast = math.log(loglerp(self.contrast_range, level)) * fade_in(level)
-        contrasts = np.exp(log_contrast * _drift(rng, len(frames), fps, self.time_constant_s))
+        contrasts = np.exp(log_contrast * _drift(rng, len(frames), fps, first_frame, self.time_constant_s))
         noisy = np.empty_like(frames)
         for out, frame, contrast in zip(noisy, frames, contrasts, strict=True):
             counts = np.stack([cv2.calcHist([frame], [c], None, [256], [0, 256]) for c in range(frame.shape[2])], 1)
@@ -109,7 +112,7 @@ class ContrastLoss:
             light = contrast * decoded()[:, None] + (1 - contrast) * mean_light
             codes = np.rint(255 * linear_to_srgb(light)).astype(np.uint8)
             out[...] = cv2.LUT(frame, codes[:, None]).reshape(frame.shape)
-        return noisy.reshape(image.shape), {"contrast": float(contrasts.mean())}
+        return noisy.reshape(image.shape), {"contrast": math.exp(log_contrast)}
 
 
 @register("image/backlight")
@@ -129,8 +132,9 @@ class Backlight:
     level .05 it shrinks further, to nothing at 0."""
     radius: float = 0.42
     """Half the width of the dark place as a fraction of the picture's shorter side; its height is 1.3 times that."""
-    time_constant_s: float = 0.8
-    """On a clip, seconds in which the dark place moves by about a tenth of the picture's shorter side."""
+    time_constant_s: float | Held = 0.8
+    """On a clip, seconds in which the dark place moves by about a tenth of the picture's shorter side,
+    or "held"."""
 
     def __post_init__(self) -> None:
         check_range("contrast_ev_range", self.contrast_ev_range, 0.0, 40.0)
@@ -148,17 +152,18 @@ class Backlight:
         side = min(height, width)
         contrast_ev = lerp(self.contrast_ev_range, level) * fade_in(level)
         middle = rng.uniform(0.4, 0.6, 2)
-        drift = smooth_paths(rng, 2, len(frames), fps=fps, time_constant_s=self.time_constant_s)
-        centres = middle * (width, height) - 0.5 + 0.1 * side * (drift - drift.mean(1, keepdims=True)).T
+        drift = drifts(rng, 2, len(frames), fps=fps, time_constant_s=self.time_constant_s, first_frame=first_frame)
+        centres = middle * (width, height) - 0.5 + 0.1 * side * drift.T
+        streams = frame_streams(rng, len(frames), first_frame)
         noisy = np.empty(frames.shape, np.uint8)
-        for out, frame, (centre_x, centre_y) in zip(noisy, frames, centres, strict=True):
+        for out, frame, (centre_x, centre_y), fresh in zip(noisy, frames, centres, streams, strict=True):
             across = ((np.arange(width) - centre_x) / (self.radius * side)) ** 2
             down = ((np.arange(height) - centre_y) / (1.3 * self.radius * side)) ** 2
             shade = _subject_share(across, down)
             shade *= np.float32(-contrast_ev)
             shade += np.float32(0.5 * contrast_ev + math.log2(LINEAR_STEPS))
             gain = np.exp2(shade, out=shade)
-            _expose(frame, gain if channels == 1 else cv2.merge([gain] * channels), rng, out)
+            _expose(frame, gain if channels == 1 else cv2.merge([gain] * channels), fresh, out)
         clipped = cv2.compare(noisy.reshape(-1), 255, cv2.CMP_EQ)
         achieved = {"contrast_ev": contrast_ev, "clipped_share": round(cv2.countNonZero(clipped) / clipped.size, 6)}
         return noisy.reshape(image.shape), achieved
@@ -209,11 +214,10 @@ def _subject_share(across: Doubles, down: Doubles) -> npt.NDArray[np.float32]:
     return share
 
 
-def _drift(rng: np.random.Generator, frames: int, fps: float, time_constant_s: float) -> Doubles:
-    """(T,) positive factors of mean 1 along a smooth path."""
-    factors = np.exp(_LOG_DRIFT * smooth_paths(rng, 1, frames, fps=fps, time_constant_s=time_constant_s)[0])
-    mean_one: Doubles = factors / factors.mean()
-    return mean_one
+def _drift(
+    rng: np.random.Generator, frames: int, fps: float, first_frame: int, time_constant_s: float | Held
+) -> Doubles:
+    return factors(rng, frames, fps=fps, time_constant_s=time_constant_s, first_frame=first_frame, log_size=_LOG_DRIFT)
 
 
 @cache

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from ..extras import need
 from ..path import Range, check_range, fade_in, loglerp
 from ..registry import register
-from .drift import check_time_constant, smooth_paths
+from .drift import Held, check_time_constant, drifts, factors
 from .grain import table_normals
 from .low_light import decode_steps, encode_steps
 
@@ -30,7 +30,6 @@ _PANE_DRIFT = 0.02  # of the shorter side
 _DIRECT_AREA = 130  # OpenCV turns to the Fourier transform, several times slower, from this kernel size on
 
 Floats = npt.NDArray[np.float32]
-Doubles = npt.NDArray[np.float64]
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -40,7 +39,7 @@ class GaussianBlur:
     """Blur with a Gaussian, as a low-pass filter in scaling or coding does.
 
     The standard deviation rises along `sigma_range` from invisible to a tenth of the picture. On a clip it wanders
-    smoothly around its mean. Achieved: `sigma_px`, its mean.
+    smoothly around that. Achieved: `sigma_px`, what it wanders about.
     Source: Hendrycks & Dietterich, "Benchmarking neural network robustness to common corruptions and
     perturbations", ICLR 2019 (among its additional corruptions).
     """
@@ -48,8 +47,8 @@ class GaussianBlur:
     sigma_range: Range = (0.001, 0.107)
     """Standard deviation (mild, extreme) as a fraction of the picture's shorter side; .107 is 24 px of 224. Level
     moves along it in equal ratios; below level .05 it shrinks further, to nothing at 0."""
-    time_constant_s: float = 0.5
-    """On a clip, seconds over which the standard deviation stays much the same."""
+    time_constant_s: float | Held = 0.5
+    """On a clip, seconds over which the standard deviation stays much the same, or "held"."""
 
     def __post_init__(self) -> None:
         check_range("sigma_range", self.sigma_range, 1e-4, 1.0)
@@ -61,7 +60,14 @@ class GaussianBlur:
         """Blur an image (H, W, C) or a clip (T, H, W, C), uint8."""
         frames = image.reshape(-1, *image.shape[-3:])
         mean_sigma_px = min(frames.shape[1:3]) * loglerp(self.sigma_range, level) * fade_in(level)
-        sigmas_px = mean_sigma_px * _breath(rng, len(frames), fps, self.time_constant_s, _LOG_FOCUS_DRIFT)
+        sigmas_px = mean_sigma_px * factors(
+            rng,
+            len(frames),
+            fps=fps,
+            time_constant_s=self.time_constant_s,
+            first_frame=first_frame,
+            log_size=_LOG_FOCUS_DRIFT,
+        )
         noisy = np.empty_like(frames)
         for blurred, frame, sigma_px in zip(noisy, frames, sigmas_px, strict=True):
             blurred[...] = _rounded(gaussian(frame.astype(np.float32), sigma_px))
@@ -74,7 +80,7 @@ class Defocus:
     """Blur with the disc that a point out of focus is drawn as (the circle of confusion), in linear light.
 
     The disc's radius rises along `radius_range` from invisible to an eighth of the picture. On a clip it breathes
-    smoothly around its mean, as an autofocus that hunts. Achieved: `radius_px`, its mean.
+    smoothly around that, as an autofocus that hunts. Achieved: `radius_px`, what it breathes about.
     Source: geometric optics of a thin lens with a round aperture, e.g. Potmesil & Chakravarty, "A lens and aperture
     camera model for synthetic image generation", SIGGRAPH 1981.
     """
@@ -82,8 +88,8 @@ class Defocus:
     radius_range: Range = (0.0015, 0.125)
     """Radius of the disc (mild, extreme) as a fraction of the picture's shorter side; .125 is 28 px of 224. Level
     moves along it in equal ratios; below level .05 it shrinks further, to nothing at 0."""
-    time_constant_s: float = 0.5
-    """On a clip, seconds over which the radius stays much the same."""
+    time_constant_s: float | Held = 0.5
+    """On a clip, seconds over which the radius stays much the same, or "held"."""
 
     def __post_init__(self) -> None:
         check_range("radius_range", self.radius_range, 1e-4, 1.0)
@@ -95,7 +101,14 @@ class Defocus:
         """Blur an image (H, W, C) or a clip (T, H, W, C), uint8."""
         frames = image.reshape(-1, *image.shape[-3:])
         mean_radius_px = min(frames.shape[1:3]) * loglerp(self.radius_range, level) * fade_in(level)
-        radii_px = mean_radius_px * _breath(rng, len(frames), fps, self.time_constant_s, _LOG_FOCUS_DRIFT)
+        radii_px = mean_radius_px * factors(
+            rng,
+            len(frames),
+            fps=fps,
+            time_constant_s=self.time_constant_s,
+            first_frame=first_frame,
+            log_size=_LOG_FOCUS_DRIFT,
+        )
         noisy = np.empty_like(frames)
         for blurred, frame, radius_px in zip(noisy, frames, radii_px, strict=True):
             blurred[...] = encode_steps(filter_disc(decode_steps(frame), radius_px))
@@ -108,7 +121,8 @@ class ZoomBlur:
     """Blur along rays from a point, as a lens that zooms in while the shutter is open, in linear light.
 
     The picture is the mean over magnifications from 1 to 1 + zoom about a point near the middle; the zoom rises along
-    `zoom_range` from invisible to twofold. On a clip, zoom and point wander smoothly. Achieved: `zoom`, its mean.
+    `zoom_range` from invisible to twofold. On a clip, zoom and point wander smoothly. Achieved: `zoom`, what it wanders
+    about.
     Source: Hendrycks & Dietterich, "Benchmarking neural network robustness to common corruptions and
     perturbations", ICLR 2019, whose zooms end at .11 to .33.
     """
@@ -116,8 +130,8 @@ class ZoomBlur:
     zoom_range: Range = (0.004, 1.0)
     """Growth of the magnification while the shutter is open (mild, extreme); 1 is a factor of two. Level moves along
     it in equal ratios; below level .05 it shrinks further, to nothing at 0."""
-    time_constant_s: float = 0.5
-    """On a clip, seconds over which zoom and point stay much the same."""
+    time_constant_s: float | Held = 0.5
+    """On a clip, seconds over which zoom and point stay much the same, or "held"."""
 
     def __post_init__(self) -> None:
         check_range("zoom_range", self.zoom_range, 1e-4, 10.0)
@@ -130,9 +144,16 @@ class ZoomBlur:
         frames = image.reshape(-1, *image.shape[-3:])
         height, width = frames.shape[1:3]
         mean_zoom = loglerp(self.zoom_range, level) * fade_in(level)
-        zooms = mean_zoom * _breath(rng, len(frames), fps, self.time_constant_s, _LOG_ZOOM_DRIFT)
-        sway = smooth_paths(rng, 2, len(frames), fps=fps, time_constant_s=self.time_constant_s)
-        middle = rng.uniform(0.4, 0.6, (2, 1)) + 0.02 * (sway - sway.mean(1, keepdims=True))
+        zooms = mean_zoom * factors(
+            rng,
+            len(frames),
+            fps=fps,
+            time_constant_s=self.time_constant_s,
+            first_frame=first_frame,
+            log_size=_LOG_ZOOM_DRIFT,
+        )
+        sway = drifts(rng, 2, len(frames), fps=fps, time_constant_s=self.time_constant_s, first_frame=first_frame)
+        middle = rng.uniform(0.4, 0.6, (2, 1)) + 0.02 * sway
         centres = np.clip(middle, 0, 1).T * (width - 1, height - 1)
         noisy = np.empty_like(frames)
         for blurred, frame, zoom, centre in zip(noisy, frames, zooms, centres, strict=True):
@@ -158,8 +179,8 @@ class GlassBlur:
     ripple: float = 0.015
     """Size of a ripple as a fraction of the picture's shorter side: the distance at which the correlation of the
     displacement has fallen to 1/e. At least two pixels."""
-    time_constant_s: float = 1.0
-    """On a clip, seconds over which the pane stays much where it is."""
+    time_constant_s: float | Held = 1.0
+    """On a clip, seconds over which the pane stays much where it is, or "held"."""
 
     def __post_init__(self) -> None:
         check_range("displacement_range", self.displacement_range, 1e-5, 1.0)
@@ -179,8 +200,8 @@ class GlassBlur:
         cell_px = max(1.0, side * self.ripple / 2)
         pane = _pane(rng, math.ceil(height / cell_px) + 2, math.ceil(width / cell_px) + 2)
         pane *= np.float32(displacement_px)
-        drift = smooth_paths(rng, 2, len(frames), fps=fps, time_constant_s=self.time_constant_s)
-        shifts = rng.random(2) + (_PANE_DRIFT * side / cell_px) * (drift - drift.mean(1, keepdims=True)).T
+        drift = drifts(rng, 2, len(frames), fps=fps, time_constant_s=self.time_constant_s, first_frame=first_frame)
+        shifts = rng.random(2) + (_PANE_DRIFT * side / cell_px) * drift.T
         columns = np.arange(width, dtype=np.float32)
         rows = np.arange(height, dtype=np.float32)[:, None]
         noisy = np.empty_like(frames)
@@ -291,14 +312,6 @@ def zoom_mean(frame: Floats, zoom: float, centre_x: float, centre_y: float) -> F
         )
         mean = cv2.addWeighted(mean, 0.5, magnified, 0.5, 0, dst=mean_store)
     return mean
-
-
-def _breath(rng: np.random.Generator, frames: int, fps: float, time_constant_s: float, log_size: float) -> Doubles:
-    """Positive factors of mean 1, one per frame, that change smoothly."""
-    path = smooth_paths(rng, 1, frames, fps=fps, time_constant_s=time_constant_s)[0]
-    factors: Doubles = np.exp(log_size * path)
-    factors /= factors.mean()
-    return factors
 
 
 def _rounded(frame: Floats) -> Pixels:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ..extras import need
 from ..path import Range, check_range, fade_in, loglerp
 from ..registry import register
-from .drift import check_time_constant, smooth_paths
+from .drift import Held, check_time_constant, smooth_paths
 from .light import grid_shape
 
 _LOG_ZOOM = 0.8  # standard deviation of the logarithm of the zoom, per shorter side of shift
@@ -34,9 +34,9 @@ class DetectorJitter:
     """Shift, zoom and turn the crop, as a face or object detector does that finds its box badly.
 
     The jitter rises along `shift_range`: with a shift of .1 of the shorter side in x and in y go a zoom by a factor
-    of 1.08 and a turn by 7°, each a standard deviation, all four scaled so that together they have just this size.
-    On a clip the four wander smoothly.
-    Achieved: `displacement_px`, the root mean square way that a pixel is moved, over picture and clip.
+    of 1.08 and a turn by 7°, each a standard deviation, all four scaled so that together they have just this size in
+    every frame. On a clip the four wander smoothly.
+    Achieved: `displacement_px`, the root mean square way that a pixel is moved, over picture and all frames given.
     Source: perturbed boxes as in Dutta et al., "Impact of eye detection error on face recognition performance", IET
     Biometrics 2015.
     """
@@ -44,8 +44,8 @@ class DetectorJitter:
     shift_range: Range = (0.0012, 0.25)
     """Shift (mild, extreme) in each direction, standard deviation as a fraction of the picture's shorter side. Level
     moves along it in equal ratios; below level .05 it shrinks further, to nothing at 0."""
-    time_constant_s: float = 0.4
-    """On a clip, seconds over which the crop stays much the same."""
+    time_constant_s: float | Held = 0.4
+    """On a clip, seconds over which the crop stays much the same, or "held"."""
 
     def __post_init__(self) -> None:
         check_range("shift_range", self.shift_range, 1e-5, 2.0)
@@ -65,13 +65,14 @@ class DetectorJitter:
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
         height, width = frames.shape[1:3]
         size = loglerp(self.shift_range, level) * fade_in(level)
-        jitter = smooth_paths(rng, 4, len(frames), fps=fps, time_constant_s=self.time_constant_s)
-        jitter *= size / math.sqrt(float(np.mean(jitter**2)))
-
+        jitter = smooth_paths(
+            rng, 4, len(frames), fps=fps, time_constant_s=self.time_constant_s, first_frame=first_frame
+        )
         noisy = np.empty_like(frames)
         moved = 0.0
-        for frame, out, (x, y, zoom, turn) in zip(frames, noisy, jitter.T, strict=True):
-            to_frame = _crop(height, width, x, y, zoom, turn)
+        for frame, out, parts in zip(frames, noisy, jitter.T.tolist(), strict=True):
+            scale = 2 * size / math.hypot(*parts)
+            to_frame = _crop(height, width, *(scale * part for part in parts))
             out[...] = cv2.warpAffine(
                 frame,
                 to_frame,
@@ -90,15 +91,15 @@ class ElasticWarp:
 
     The root mean square displacement rises along `displacement_range`; the field keeps its direction over about a
     sixth of the picture, so that the extreme end folds it. On a clip the field flows.
-    Achieved: `displacement_px`, the root mean square way that a pixel is moved, over picture and clip.
+    Achieved: `displacement_px`, the root mean square way that a pixel is moved, in every frame.
     Source: Simard, Steinkraus & Platt, "Best practices for convolutional neural networks", ICDAR 2003.
     """
 
     displacement_range: Range = (0.0012, 0.15)
     """Root mean square displacement (mild, extreme) as a fraction of the picture's shorter side. Level moves along it
     in equal ratios; below level .05 it shrinks further, to nothing at 0."""
-    time_constant_s: float = 0.5
-    """On a clip, seconds over which the field stays much the same."""
+    time_constant_s: float | Held = 0.5
+    """On a clip, seconds over which the field stays much the same, or "held"."""
 
     def __post_init__(self) -> None:
         check_range("displacement_range", self.displacement_range, 1e-5, 2.0)
@@ -120,24 +121,24 @@ class ElasticWarp:
         side = min(height, width)
         displacement_px = side * loglerp(self.displacement_range, level) * fade_in(level)
         rows, columns = (min(_MOST_CELLS, math.ceil(_CELLS_PER_SIDE * length / side) + 1) for length in (height, width))
-        knots = smooth_paths(rng, 2 * rows * columns, len(frames), fps=fps, time_constant_s=self.time_constant_s)
+        knots = smooth_paths(
+            rng,
+            2 * rows * columns,
+            len(frames),
+            fps=fps,
+            time_constant_s=self.time_constant_s,
+            first_frame=first_frame,
+        )
         knots = knots.T.reshape(len(frames), rows, columns, 2).astype(np.float32)
         grid_rows, grid_columns = grid_shape(height, width, _FIELD_GRID)
-        fields = np.stack(
-            [
-                cv2.resize(knot, (grid_columns, grid_rows), interpolation=cv2.INTER_CUBIC).reshape(
-                    grid_rows, grid_columns, 2
-                )
-                for knot in knots
-            ]
-        )
-        fields *= np.float32(displacement_px / math.sqrt(2 * float(np.mean(fields**2, dtype=np.float64))))
 
         here = np.empty((height, width, 2), np.float32)
         here[..., 0] = np.arange(width, dtype=np.float32)
         here[..., 1] = np.arange(height, dtype=np.float32)[:, None]
         noisy = np.empty_like(frames)
-        for frame, field, out in zip(frames, fields, noisy, strict=True):
+        for frame, knot, out in zip(frames, knots, noisy, strict=True):
+            field = cv2.resize(knot, (grid_columns, grid_rows), interpolation=cv2.INTER_CUBIC)
+            field *= np.float32(displacement_px / math.sqrt(2 * float(np.mean(field**2, dtype=np.float64))))
             places = cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR).reshape(here.shape)
             places += here
             out[...] = cv2.remap(frame, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101).reshape(

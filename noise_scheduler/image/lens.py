@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ..extras import need
 from ..path import Range, check_range, fade_in, lerp, loglerp
 from ..registry import register
-from .drift import check_time_constant, smooth_paths
+from .drift import Held, check_time_constant, drifts
 from .light import grid_shape, plasma, relight
 from .low_light import decoded
 
@@ -29,6 +29,7 @@ _GHOSTS = 6
 _EDGES = 5
 
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 
 
 @register("image/dirty_lens")
@@ -97,8 +98,8 @@ class SunFlare:
     stray_light_range: Range = (0.002, 3.0)
     """Mean stray light (mild, extreme) in units of white; level moves along it in equal ratios, and below level .05
     to nothing at 0."""
-    time_constant_s: float = 0.8
-    """On a clip, seconds in which the source moves by about an eighth of the picture's shorter side."""
+    time_constant_s: float | Held = 0.8
+    """On a clip, seconds in which the source moves by about an eighth of the picture's shorter side, or "held"."""
 
     def __post_init__(self) -> None:
         check_range("stray_light_range", self.stray_light_range, 1e-5, 100.0)
@@ -120,18 +121,17 @@ class SunFlare:
         side = min(rows, columns)
         size = np.array([columns, rows]) / side
         source = rng.uniform(-0.08, [1.08, 0.75]) * size
-        wander = smooth_paths(rng, 2, len(frames), fps=fps, time_constant_s=self.time_constant_s)
-        path = source + (wander - wander[:, :1]).T / 8
+        wander = drifts(rng, 2, len(frames), fps=fps, time_constant_s=self.time_constant_s, first_frame=first_frame)
         shape = _FlareShape.draw(rng)
 
         stray_light = loglerp(self.stray_light_range, level) * fade_in(level)
         x = ((np.arange(columns, dtype=np.float32) + np.float32(0.5)) / np.float32(side))[None]
         y = ((np.arange(rows, dtype=np.float32) + np.float32(0.5)) / np.float32(side))[:, None]
-        flares = [shape.at(x, y, place, size / 2) for place in path]
-        gain = np.float32(stray_light / np.mean([float(flare.mean(dtype=np.float64)) for flare in flares]))
         all_seen = np.ones((height, width), np.float32)
         noisy = np.empty_like(frames)
-        for frame, flare, out in zip(frames, flares, noisy, strict=True):
+        for frame, moved, out in zip(frames, wander.T, noisy, strict=True):
+            flare = shape.at(x, y, source + moved / 8, size / 2)
+            gain = np.float32(stray_light / float(flare.mean(dtype=np.float64)))
             light = flare if channels == 3 else flare.mean(2, keepdims=True)
             out[...] = relight(frame, all_seen, _enlarged(light * gain, height, width).reshape(frame.shape))
         return noisy.reshape(image.shape), {"stray_light": stray_light}
@@ -143,8 +143,10 @@ class Shadow:
     """Throw a shadow with straight, soft edges over a part of the picture.
 
     Light within the shadow falls along `exposure_ev_range` while its area grows along `area_range`. What is left is
-    the slightly bluish light of the sky. On a clip the shadow wanders over the scene.
-    Achieved: `exposure_ev` in the core, and `shaded_area`, the mean share of the picture in shadow.
+    the slightly bluish light of the sky. On a clip the shadow wanders over the scene and
+    keeps its size, which has the level's area where it stands at first.
+    Achieved: `exposure_ev` in the core, and `shaded_area`, the mean share of the picture in shadow, over all
+    frames given.
     Source: penumbra of an extended source, e.g. Lalonde, Efros & Narasimhan, "Detecting ground shadows in outdoor
     consumer photographs", ECCV 2010.
     """
@@ -153,8 +155,8 @@ class Shadow:
     """Change of exposure in the core of the shadow (mild, extreme), EV; level moves along it linearly."""
     area_range: Range = (0.25, 0.95)
     """Share of the picture that lies in shadow (mild, extreme); level moves along it linearly."""
-    time_constant_s: float = 1.5
-    """On a clip, seconds in which the shadow moves by about a sixth of the picture's shorter side."""
+    time_constant_s: float | Held = 1.5
+    """On a clip, seconds in which the shadow moves by about a sixth of the picture's shorter side, or "held"."""
 
     def __post_init__(self) -> None:
         check_range("exposure_ev_range", self.exposure_ev_range, -20.0, 0.0, falling=True)
@@ -177,8 +179,7 @@ class Shadow:
         rows, columns = grid_shape(height, width, _SHADOW_GRID)
         side = min(rows, columns)
         centre = rng.uniform(0.2, 0.8, 2) * (columns, rows) / side
-        wander = smooth_paths(rng, 2, len(frames), fps=fps, time_constant_s=self.time_constant_s)
-        path = centre[:, None] + (wander - wander[:, :1]) / 6
+        wander = drifts(rng, 2, len(frames), fps=fps, time_constant_s=self.time_constant_s, first_frame=first_frame)
         angles = rng.uniform(0, 2 * math.pi) + 2 * math.pi / _EDGES * (np.arange(_EDGES) + rng.uniform(0, 0.7, _EDGES))
         reach = rng.uniform(0, 0.6, _EDGES)
         penumbra = rng.uniform(0.015, 0.12)
@@ -188,26 +189,33 @@ class Shadow:
 
         x = ((np.arange(columns, dtype=np.float32) + np.float32(0.5)) / np.float32(side))[None]
         y = ((np.arange(rows, dtype=np.float32) + np.float32(0.5)) / np.float32(side))[:, None]
-        beyond = np.empty((len(frames), rows, columns), np.float32)
-        for field, centre_x, centre_y in zip(beyond, *path, strict=True):
-            edges = (
-                np.float32(math.cos(angle)) * (x - np.float32(centre_x))
-                + (np.float32(math.sin(angle)) * (y - np.float32(centre_y)) - np.float32(far))
-                for angle, far in zip(angles, reach, strict=True)
-            )
-            field[...] = next(edges)
-            for edge in edges:
-                np.maximum(field, edge, out=field)
-        edge_place = float(np.quantile(beyond, lerp(self.area_range, level)))
-        core = np.clip((edge_place - beyond) * np.float32(1 / penumbra) + np.float32(0.5), 0, 1)
-        core *= core * (3 - 2 * core)
+        at_first = _beyond(x, y, centre, angles, reach)
+        edge_place = float(np.quantile(at_first, lerp(self.area_range, level)))
         noisy = np.empty_like(frames)
         none = np.zeros((height, width), np.float32)
-        for frame, shaded, out in zip(frames, core, noisy, strict=True):
+        area = 0.0
+        for frame, moved, out in zip(frames, wander.T, noisy, strict=True):
+            beyond = _beyond(x, y, centre + moved / 6, angles, reach) if moved.any() else at_first
+            shaded = np.clip((edge_place - beyond) * np.float32(1 / penumbra) + np.float32(0.5), 0, 1)
+            shaded *= shaded * (3 - 2 * shaded)
+            area += float(shaded.mean()) / len(frames)
             dark = _enlarged(shaded, height, width)
             seen = cv2.merge([1 - dark * np.float32(1 - light) for light in sky]).reshape(frame.shape)
             out[...] = relight(frame, seen, none)
-        return noisy.reshape(image.shape), {"exposure_ev": exposure_ev, "shaded_area": round(float(core.mean()), 6)}
+        return noisy.reshape(image.shape), {"exposure_ev": exposure_ev, "shaded_area": round(area, 6)}
+
+
+def _beyond(x: Floats, y: Floats, centre: Doubles, angles: Doubles, reach: Doubles) -> Floats:
+    """(rows, columns): how far each place lies beyond the polygon of a shadow around `centre`."""
+    edges = (
+        np.float32(math.cos(angle)) * (x - np.float32(centre[0]))
+        + (np.float32(math.sin(angle)) * (y - np.float32(centre[1])) - np.float32(far))
+        for angle, far in zip(angles, reach, strict=True)
+    )
+    field: Floats = next(edges)
+    for edge in edges:
+        np.maximum(field, edge, out=field)
+    return field
 
 
 def _dirt(rng: np.random.Generator, rows: int, columns: int) -> tuple[Floats, Floats, Floats]:
@@ -264,14 +272,14 @@ def _scattered(frame: npt.NDArray[np.uint8]) -> Floats:
 class _FlareShape:
     """What a lens makes of a bright source, whatever its place."""
 
-    colour: npt.NDArray[np.float64]
+    colour: Doubles
     veil: float
     rays: int
     ray_angle: float
     ray_strength: float
-    ghost_places: npt.NDArray[np.float64]
-    ghost_radii: npt.NDArray[np.float64]
-    ghost_colours: npt.NDArray[np.float64]
+    ghost_places: Doubles
+    ghost_radii: Doubles
+    ghost_colours: Doubles
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> _FlareShape:
@@ -288,7 +296,7 @@ class _FlareShape:
             ghost_colours=rng.uniform(0.02, 0.1, (_GHOSTS, 1)) * (1 + 0.8 * np.cos(hues)),
         )
 
-    def at(self, x: Floats, y: Floats, source: npt.NDArray[np.float64], centre: npt.NDArray[np.float64]) -> Floats:
+    def at(self, x: Floats, y: Floats, source: Doubles, centre: Doubles) -> Floats:
         """Light over the grid of `x` (1, columns) and `y` (rows, 1), lengths in shorter sides."""
         cv2 = need("cv2", extra="image")
         away_x, away_y = np.broadcast_arrays(x - np.float32(source[0]), y - np.float32(source[1]))

@@ -2,8 +2,10 @@
 
 The picture is a grid of square macro-blocks, coded row by row from the left. What is lost is a priority list of blocks
 of which the first so many are lost, so that a higher level loses what a lower one does, and more. On a clip, a loss
-lasts until the next refresh (an intra frame), when another list is drawn; in between decoders show the last content
-of a lost block.
+lasts until the next refresh (an intra frame), when another list is drawn and the share lost has drifted, without
+inertia, as a network's load lets it. In place of a lost block, concealment shows the reference: the last frame before
+the refresh, with its own losses filled from around them. It therefore needs the frames since then (`memory`); where a
+clip begins without them, its first frame is the reference.
 
 Public: `BlockLoss`, `GridLoss`, `BLOCK_FILLS`, `SLICE_FILLS`.
 """
@@ -11,9 +13,8 @@ Public: `BlockLoss`, `GridLoss`, `BLOCK_FILLS`, `SLICE_FILLS`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -21,15 +22,18 @@ import numpy.typing as npt
 from ..extras import need
 from ..path import Range, check_range, fade_in, lerp
 from ..registry import register
+from .drift import Held, check_time_constant, factors
+from .frames import frame_streams
 from .rounding import stochastic_round
 
 BLOCK_FILLS = ("conceal", "grey")
-"""In place of a lost block: the mean colours of its nearest received neighbours, weighted by 1 / distance, in a picture
-or the first frame, and the block's last content in a later frame; or mid-grey, where the decoder conceals nothing."""
+"""In place of a lost block: the reference, itself filled with the mean colours of the nearest received neighbours,
+weighted by 1 / distance; or mid-grey, where the decoder conceals nothing. A picture is its own reference."""
 SLICE_FILLS = ("conceal", "grey", "green", "black")
-"""In place of a lost slice: the pixel row received last above it, drawn downwards, in a picture or the first frame, and
-the slice's last content in a later frame; mid-grey; the green of a YUV buffer of zeros; black."""
+"""In place of a lost slice: the reference, itself filled with the pixel row received last above a gap, drawn downwards;
+mid-grey; the green of a YUV buffer of zeros; black. A picture is its own reference."""
 
+_LOG_ODDS_DRIFT = 0.5
 _COLOURS = {"grey": (128, 128, 128), "green": (0, 135, 0), "black": (0, 0, 0)}
 _LUMA = (0.299, 0.587, 0.114)
 
@@ -44,7 +48,7 @@ class BlockLoss:
     """Lose packets of macro-blocks, each a short run in coding order, and fill the holes as a decoder does.
 
     The share of lost blocks rises along `lost_range` from less than one block to almost all. Achieved: `lost_share`,
-    the mean over the frames, and `fill`.
+    the mean over all frames given, and `fill`.
     Source: concealment by the weighted mean of neighbours as in FFmpeg's error_resilience.c; review in Wang & Zhu,
     "Error control and concealment for video communication", Proc. IEEE 1998.
     """
@@ -60,11 +64,18 @@ class BlockLoss:
     """What to put in place, drawn once per sample: conceal, grey."""
     refresh_s: float = 0.4
     """On a clip, seconds from one refresh to the next."""
+    time_constant_s: float | Held = 2.0
+    """On a clip, seconds over which the odds of a loss stay much the same, or "held"."""
 
     def __post_init__(self) -> None:
         _check_fields(self.lost_range, self.block_size, self.fills, BLOCK_FILLS, self.refresh_s)
+        check_time_constant(self.time_constant_s)
         if not 1 <= self.run_blocks < math.inf:
             raise ValueError(f"run_blocks must be at least 1 and finite, not {self.run_blocks!r}")
+
+    def memory(self, fps: float) -> int:
+        """How many frames before a frame its concealment may show."""
+        return math.ceil(self.refresh_s * fps) + 1 if "conceal" in self.fills else 0
 
     def __call__(
         self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
@@ -74,24 +85,16 @@ class BlockLoss:
         grid = _Grid.of(frames.shape, self.block_size)
         share = lerp(self.lost_range, level) * fade_in(level)
         fill = self.fills[int(rng.integers(len(self.fills)))]
-        noisy = np.empty_like(frames)
-        lost_blocks = 0
-        for first, end in _refreshes(len(frames), fps, self.refresh_s):
-            run_starts = rng.random(grid.blocks) * self.run_blocks < 1
-            of_runs = rng.random(grid.blocks)
+
+        def lost_in(period: np.random.Generator, share: float) -> Mask:
+            run_starts = period.random(grid.blocks) * self.run_blocks < 1
+            of_runs = period.random(grid.blocks)
             priority = of_runs[np.maximum.accumulate(np.where(run_starts, np.arange(grid.blocks), 0))]
-            lost = grid.most_urgent(priority, stochastic_round(share * grid.blocks, rng))
-            lost_blocks += int(lost.sum()) * (end - first)
-            for index in range(first, end):
-                if fill != "conceal":
-                    substitute = _flat(frames[index], fill)
-                elif index:
-                    substitute = noisy[index - 1]
-                else:
-                    substitute = _from_neighbours(frames[index], lost, grid)
-                noisy[index] = grid.replaced(frames[index], substitute, lost)
-        achieved: dict[str, float | str] = {"lost_share": lost_blocks / (grid.blocks * len(frames)), "fill": fill}
-        return noisy.reshape(image.shape), achieved
+            return grid.most_urgent(priority, stochastic_round(share * grid.blocks, period))
+
+        timing = _Timing(fps, first_frame, self.refresh_s, self.time_constant_s)
+        noisy, lost_share = _lossy(frames, grid, timing, share, fill, rng, lost_in, _from_neighbours)
+        return noisy.reshape(image.shape), {"lost_share": lost_share, "fill": fill}
 
 
 @register("image/grid_loss", stage="channel")
@@ -101,7 +104,7 @@ class GridLoss:
 
     The share of lost blocks rises along `lost_range` from less than one block to all but about a slice. One slice after
     another goes, in random order, the last of them from its end towards its start. Achieved: `lost_share`, the mean
-    over the frames, and `fill`.
+    over all frames given, and `fill`.
     Source: slice loss of H.264 over IP, Wenger, "H.264/AVC over IP", IEEE TCSVT 2003; restart intervals of ITU-T T.81.
     """
 
@@ -116,11 +119,18 @@ class GridLoss:
     """What to put in place, drawn once per sample: conceal, grey, green, black."""
     refresh_s: float = 0.4
     """On a clip, seconds from one refresh to the next."""
+    time_constant_s: float | Held = 2.0
+    """On a clip, seconds over which the odds of a loss stay much the same, or "held"."""
 
     def __post_init__(self) -> None:
         _check_fields(self.lost_range, self.block_size, self.fills, SLICE_FILLS, self.refresh_s)
+        check_time_constant(self.time_constant_s)
         if not isinstance(self.slice_rows, int) or self.slice_rows < 1:
             raise ValueError(f"slice_rows must be an integer of at least 1, not {self.slice_rows!r}")
+
+    def memory(self, fps: float) -> int:
+        """How many frames before a frame its concealment may show."""
+        return math.ceil(self.refresh_s * fps) + 1 if "conceal" in self.fills else 0
 
     def __call__(
         self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
@@ -131,22 +141,14 @@ class GridLoss:
         share = lerp(self.lost_range, level) * fade_in(level)
         fill = self.fills[int(rng.integers(len(self.fills)))]
         slice_of = np.arange(grid.blocks) // (grid.columns * self.slice_rows)
-        noisy = np.empty_like(frames)
-        lost_blocks = 0
-        for first, end in _refreshes(len(frames), fps, self.refresh_s):
-            priority = rng.permutation(slice_of[-1] + 1)[slice_of] - np.arange(grid.blocks) / grid.blocks
-            lost = grid.most_urgent(priority, stochastic_round(share * grid.blocks, rng))
-            lost_blocks += int(lost.sum()) * (end - first)
-            for index in range(first, end):
-                if fill != "conceal":
-                    substitute = _flat(frames[index], fill)
-                elif index:
-                    substitute = noisy[index - 1]
-                else:
-                    substitute = _from_above(frames[index], lost, grid)
-                noisy[index] = grid.replaced(frames[index], substitute, lost)
-        achieved: dict[str, float | str] = {"lost_share": lost_blocks / (grid.blocks * len(frames)), "fill": fill}
-        return noisy.reshape(image.shape), achieved
+
+        def lost_in(period: np.random.Generator, share: float) -> Mask:
+            priority = period.permutation(slice_of[-1] + 1)[slice_of] - np.arange(grid.blocks) / grid.blocks
+            return grid.most_urgent(priority, stochastic_round(share * grid.blocks, period))
+
+        timing = _Timing(fps, first_frame, self.refresh_s, self.time_constant_s)
+        noisy, lost_share = _lossy(frames, grid, timing, share, fill, rng, lost_in, _from_above)
+        return noisy.reshape(image.shape), {"lost_share": lost_share, "fill": fill}
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,72 @@ class _Grid:
         noisy = frame.copy()
         cv2.copyTo(substitute, mask, noisy)
         return noisy
+
+
+@dataclass(frozen=True, slots=True)
+class _Timing:
+    """When the frames of a clip are, and when the decoder is refreshed."""
+
+    fps: float
+    first_frame: int
+    refresh_s: float
+    time_constant_s: float | Held
+
+    def periods(self, frames: int) -> tuple[list[int], float]:
+        """The number of each frame's period between refreshes, and a period's length in seconds."""
+        period_s = max(self.refresh_s, 1 / self.fps)
+        seconds = np.arange(self.first_frame, self.first_frame + frames) / self.fps
+        return np.floor(seconds / period_s + 1e-9).astype(np.int64).tolist(), period_s
+
+
+def _lossy(
+    frames: Pixels,
+    grid: _Grid,
+    timing: _Timing,
+    share: float,
+    fill: str,
+    rng: np.random.Generator,
+    lost_in: Callable[[np.random.Generator, float], Mask],
+    conceal: Callable[[Pixels, Mask, _Grid], Pixels],
+) -> tuple[Pixels, float]:
+    """A clip after its losses, and the share lost.
+
+    Args:
+        lost_in: what is lost in a period, of its random stream and the share lost then.
+        conceal: a picture for the holes of a reference, of itself and what it lost.
+    """
+    period_of, period_s = timing.periods(len(frames))
+    earliest = period_of[0]
+    count = period_of[-1] + 1 - earliest
+    odds = factors(
+        rng,
+        count,
+        fps=1 / period_s,
+        time_constant_s=timing.time_constant_s,
+        log_size=_LOG_ODDS_DRIFT,
+        first_frame=earliest,
+        inertia=False,
+    )
+    lost_by_period = {
+        period: lost_in(stream, share * factor / (1 - share + share * factor))
+        for period, factor, stream in zip(
+            range(earliest, earliest + count), odds.tolist(), frame_streams(rng, count, earliest), strict=True
+        )
+    }
+    noisy = np.empty_like(frames)
+    substitute = _flat(frames[0], fill) if fill != "conceal" else frames[0]
+    shares = 0.0
+    for index, period in enumerate(period_of):
+        lost = lost_by_period[period]
+        if fill == "conceal" and (index == 0 or period != period_of[index - 1]):
+            reference = max(0, index - 1)
+            lost_before = lost_by_period[period_of[reference]]
+            around = conceal(frames[reference], lost_before, grid)
+            substitute = grid.replaced(frames[reference], around, lost_before)
+        its_own = fill == "conceal" and index == 0
+        noisy[index] = substitute if its_own else grid.replaced(frames[index], substitute, lost)
+        shares += float(lost.mean()) / len(frames)
+    return noisy, shares
 
 
 def _from_neighbours(frame: Pixels, lost: Mask, grid: _Grid) -> Pixels:
@@ -242,12 +310,6 @@ def _flat(frame: Pixels, colour: str) -> Pixels:
     rgb = _COLOURS[colour]
     value = rgb if frame.shape[2] == 3 else (round(sum(w * c for w, c in zip(_LUMA, rgb, strict=True))),)
     return np.broadcast_to(np.array(value, np.uint8), frame.shape).copy()
-
-
-def _refreshes(frames: int, fps: float, refresh_s: float) -> Iterator[tuple[int, int]]:
-    """(first frame, frame after the last) of the parts of a clip between refreshes."""
-    part = np.floor(np.arange(frames) / fps / refresh_s + 1e-9)
-    return pairwise([0, *(np.flatnonzero(np.diff(part)) + 1).tolist(), frames])
 
 
 def _check_fields(

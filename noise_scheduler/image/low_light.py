@@ -19,18 +19,21 @@ import numpy.typing as npt
 from ..extras import need
 from ..path import Range, check_range, fade_in, lerp
 from ..registry import register
+from .drift import Held, check_time_constant, factors
+from .frames import frame_streams
 from .grain import table_normals
 
 LINEAR_STEPS = 1 << 14
 """Steps of linear light in the table `encoded`; five of them make the smallest 8-bit step of sRGB."""
 
+_LOG_DRIFT = 0.1
 _BLOCK = 1 << 15  # values worked on at a time, so that they stay in the cache
 
 Doubles = npt.NDArray[np.float64]
 ReadingTables = tuple[Doubles, Doubles, Doubles]
 
 
-@register("image/low_light")
+@register("image/low_light", version=2)
 @dataclass(frozen=True, slots=True)
 class LowLight:
     """Cut the exposure in linear light and add Poisson-Gaussian sensor noise, fresh in every frame.
@@ -39,7 +42,9 @@ class LowLight:
     noise (variance = mean) and read noise, are clipped at zero and at the full well, and are quantised to 8-bit
     sRGB without being brightened again. Below level .05 noise and exposure cut fade away together. Mean, variance
     and skewness of shot noise are those of the Poisson law; its single electrons are smeared out by the read noise.
-    Achieved: `exposure_ev` and, unless the picture is black, `snr_db`, 10 lg(Σ signal² / Σ variance) in electrons.
+    On a clip the exposure drifts smoothly around the level's, as light and a camera's control do.
+    Achieved: `exposure_ev`, that of the level, and, unless the picture is black, `snr_db`, 10 lg(Σ signal² / Σ
+    variance) in electrons at that exposure.
     Source: Foi et al., "Practical Poissonian-Gaussian noise modeling and fitting for single-image raw-data", IEEE
     TIP 2008; photon transfer as in EMVA 1288.
     """
@@ -50,6 +55,8 @@ class LowLight:
     """Electrons of a white pixel at 0 EV; about 2,000 for the small pixel of a webcam at raised gain."""
     read_noise_e: float = 4.0
     """Standard deviation of the read noise, electrons, at least 1."""
+    time_constant_s: float | Held = 0.8
+    """On a clip, seconds over which the exposure stays much the same, or "held"."""
 
     def __post_init__(self) -> None:
         check_range("exposure_ev_range", self.exposure_ev_range, -20.0, 0.0, falling=True)
@@ -57,6 +64,7 @@ class LowLight:
             raise ValueError(f"full_well_e must be at least 10 electrons and finite, not {self.full_well_e!r}")
         if not 1 <= self.read_noise_e < math.inf:
             raise ValueError(f"read_noise_e must be at least 1 electron and finite, not {self.read_noise_e!r}")
+        check_time_constant(self.time_constant_s)
 
     def __call__(
         self,
@@ -68,18 +76,32 @@ class LowLight:
         first_frame: int = 0,
     ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
         """Darken an image (H, W, C) or a clip (T, H, W, C), uint8."""
+        frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
         fade = fade_in(level)
         exposure_ev = lerp(self.exposure_ev_range, level) * fade
-        signal_e = self.full_well_e * 2.0**exposure_ev * decoded()
-        tables = reading_tables(signal_e, self.read_noise_e, self.full_well_e, fade)
-        noisy, counts = expose(image, tables, rng)
+        streams = frame_streams(rng, len(frames), first_frame)
+        drift = factors(
+            rng,
+            len(frames),
+            fps=fps,
+            time_constant_s=self.time_constant_s,
+            log_size=_LOG_DRIFT,
+            first_frame=first_frame,
+        )
+        noisy = np.empty_like(frames)
+        counts = np.zeros(256)
+        for out, frame, factor, fresh in zip(noisy, frames, drift, streams, strict=True):
+            frame_e = self.full_well_e * 2.0 ** (exposure_ev * factor) * decoded()
+            tables = reading_tables(frame_e, self.read_noise_e, self.full_well_e, fade)
+            counts += expose(frame, tables, fresh, out)
 
+        signal_e = self.full_well_e * 2.0**exposure_ev * decoded()
         achieved = {"exposure_ev": exposure_ev}
         signal_power = float(counts @ signal_e**2)
         if signal_power > 0:
             noise_power = float(counts @ (signal_e + self.read_noise_e**2)) * fade**2
             achieved["snr_db"] = 10 * math.log10(signal_power / noise_power)
-        return noisy, achieved
+        return noisy.reshape(image.shape), achieved
 
 
 def reading_tables(signal_e: Doubles, read_noise_e: float, full_well_e: float, fade: float = 1.0) -> ReadingTables:
@@ -106,22 +128,21 @@ def reading_tables(signal_e: Doubles, read_noise_e: float, full_well_e: float, f
 
 
 def expose(
-    image: npt.NDArray[np.uint8], tables: ReadingTables, rng: np.random.Generator
-) -> tuple[npt.NDArray[np.uint8], Doubles]:
-    """A reading of every value of `image`, encoded as sRGB.
+    frame: npt.NDArray[np.uint8], tables: ReadingTables, rng: np.random.Generator, out: npt.NDArray[np.uint8]
+) -> Doubles:
+    """Write a reading of every value of `frame`, encoded as sRGB, into `out`.
 
     Args:
-        image: uint8 of any shape.
+        frame, out: contiguous uint8 of one shape.
         tables: from `reading_tables`.
         rng: the random stream, one draw per value.
 
     Returns:
-        The noisy image, and how often each grey level stood in `image`, (256,).
+        How often each grey level stands in `frame`, (256,).
     """
     cv2 = need("cv2", extra="image")
     base, spread, skew = (table.astype(np.float32) for table in tables)
-    flat = np.ascontiguousarray(image).reshape(-1)
-    noisy = np.empty_like(flat)
+    flat, noisy = frame.reshape(-1), out.reshape(-1)
     counts = np.zeros(256)
     for start in range(0, flat.size, _BLOCK):
         block = flat[start : start + _BLOCK]
@@ -133,7 +154,7 @@ def expose(
         steps += cv2.LUT(block, base).reshape(-1)
         noisy[start : start + _BLOCK] = encode_steps(steps)
         counts += cv2.calcHist([block], [0], None, [256], [0, 256]).reshape(-1)
-    return noisy.reshape(image.shape), counts
+    return counts
 
 
 def srgb_to_linear(encoded: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -21,7 +21,8 @@ import numpy.typing as npt
 from ..extras import need
 from ..path import Range, check_range, fade_in, lerp, loglerp
 from ..registry import register
-from .drift import check_time_constant, smooth_paths
+from .drift import Held, check_time_constant, drifts, smooth_paths
+from .frames import frame_streams
 from .geometry import ElasticWarp
 from .grain import table_normals
 from .light import grid_shape
@@ -53,8 +54,8 @@ class RandomFilter:
     kernel_norm_range: Range = (0.02, 12.0)
     """Norm of the random kernel beside an impulse of norm 1 (mild, extreme). Level moves along it in equal ratios,
     and below level .05 to nothing at 0."""
-    time_constant_s: float = 0.6
-    """On a clip, seconds over which the kernel stays much the same."""
+    time_constant_s: float | Held = 0.6
+    """On a clip, seconds over which the kernel stays much the same, or "held"."""
 
     def __post_init__(self) -> None:
         check_range("kernel_norm_range", self.kernel_norm_range, 1e-5, 1e3)
@@ -73,11 +74,13 @@ class RandomFilter:
         cv2 = need("cv2", extra="image")
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
         norm = loglerp(self.kernel_norm_range, level) * fade_in(level)
-        taps = smooth_paths(rng, _TAPS**2, len(frames), fps=fps, time_constant_s=self.time_constant_s)
-        taps -= taps.mean(0)
-        taps *= norm / np.sqrt((taps**2).sum(0))
+        taps = smooth_paths(
+            rng, _TAPS**2, len(frames), fps=fps, time_constant_s=self.time_constant_s, first_frame=first_frame
+        )
         noisy = np.empty_like(frames)
-        for frame, kernel, out in zip(frames, taps.T.reshape(-1, _TAPS, _TAPS), noisy, strict=True):
+        for frame, kernel, out in zip(frames, np.ascontiguousarray(taps.T), noisy, strict=True):
+            kernel = kernel - kernel.mean()
+            kernel = (norm / np.linalg.norm(kernel) * kernel).reshape(_TAPS, _TAPS)
             difference = cv2.filter2D(_coarse(frame), cv2.CV_32F, kernel, borderType=cv2.BORDER_REFLECT_101)
             out[...] = _added(frame, difference)
         return noisy.reshape(image.shape), {"kernel_norm": norm}
@@ -98,8 +101,8 @@ class RandomTone:
     departure_range: Range = (0.004, 1.5)
     """Root mean square departure (mild, extreme) as a fraction of full scale. Level moves along it in equal ratios,
     and below level .05 to nothing at 0."""
-    time_constant_s: float = 0.6
-    """On a clip, seconds over which the curves stay much the same."""
+    time_constant_s: float | Held = 0.6
+    """On a clip, seconds over which the curves stay much the same, or "held"."""
 
     def __post_init__(self) -> None:
         check_range("departure_range", self.departure_range, 1e-5, 100.0)
@@ -119,17 +122,19 @@ class RandomTone:
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
         channels = frames.shape[3]
         departure = loglerp(self.departure_range, level) * fade_in(level)
-        paths = smooth_paths(rng, 4 * _WAVES, len(frames), fps=fps, time_constant_s=self.time_constant_s)
-        weights = paths.reshape(4, _WAVES, -1).T / np.arange(1, _WAVES + 1)[:, None]  # (T, waves, 4)
-        weights = math.sqrt(1 - _COLOUR_SHARE) * weights[..., :1] + math.sqrt(_COLOUR_SHARE) * weights[..., 1:]
-        weights = weights[..., :channels]
+        paths = smooth_paths(
+            rng, 4 * _WAVES, len(frames), fps=fps, time_constant_s=self.time_constant_s, first_frame=first_frame
+        )
+        orders = np.arange(1, _WAVES + 1)
         grey = np.arange(256) / 255
-        waves = np.sin(np.pi * np.arange(1, _WAVES + 1)[:, None] * grey)
-        bend = np.einsum("twc,wg->tgc", weights, waves)
-        bend *= departure / np.sqrt((bend**2).mean((1, 2), keepdims=True))
-        curves = np.rint(255 * np.clip(grey[:, None] + bend, 0, 1)).astype(np.uint8)
+        waves = np.sin(np.pi * orders * grey[:, None])  # (256, waves)
+        weights = np.ascontiguousarray(paths.T).reshape(-1, 4, _WAVES) / orders
+        weights = math.sqrt(1 - _COLOUR_SHARE) * weights[:, :1] + math.sqrt(_COLOUR_SHARE) * weights[:, 1:]
         noisy = np.empty_like(frames)
-        for frame, curve, out in zip(frames, curves, noisy, strict=True):
+        for frame, of_channels, out in zip(frames, weights[:, :channels], noisy, strict=True):
+            bend = waves @ of_channels.T
+            bend *= departure / math.sqrt(float((bend**2).mean()))
+            curve = np.rint(255 * np.clip(grey[:, None] + bend, 0, 1)).astype(np.uint8)
             out[...] = cv2.LUT(frame, curve[:, None]).reshape(frame.shape)
         return noisy.reshape(image.shape), {"departure": departure}
 
@@ -150,8 +155,8 @@ class RandomSpectrum:
     relative_error_range: Range = (0.02, 12.0)
     """Root mean square relative error of a coefficient (mild, extreme). Level moves along it in equal ratios, and
     below level .05 to nothing at 0."""
-    time_constant_s: float = 0.6
-    """On a clip, seconds over which the error stays much the same."""
+    time_constant_s: float | Held = 0.6
+    """On a clip, seconds over which the error stays much the same, or "held"."""
 
     def __post_init__(self) -> None:
         check_range("relative_error_range", self.relative_error_range, 1e-5, 1e3)
@@ -176,14 +181,18 @@ class RandomSpectrum:
         bands /= math.sqrt(float((bands**2).mean()))
         share = 1 + rng.normal(0, 0.6, 3)
         share = share / math.sqrt(float((share**2).mean())) if frames.shape[3] == 3 else np.ones(1)
-        (angle,) = smooth_paths(rng, 1, len(frames), fps=fps, time_constant_s=self.time_constant_s)
+        (turns,) = drifts(rng, 1, len(frames), fps=fps, time_constant_s=self.time_constant_s, first_frame=first_frame)
         gain = np.interp(np.arange(16 * _BANDS + 1) / 16, np.arange(_BANDS + 1), bands / math.sqrt(2))
-        white = table_normals(rng, min(2, len(frames)) * padded[0] * padded[1]).reshape(-1, *padded)
-        factors = white * gain.astype(np.float32).take(_octaves_of_packed(*padded))
+        spread = gain.astype(np.float32).take(_octaves_of_packed(*padded))
+        # Errors at right angles, between which the error turns; a still image knows only the first.
+        factors = [
+            table_normals(stream, padded[0] * padded[1]).reshape(padded) * spread
+            for stream in frame_streams(rng, 2 if turns.any() else 1)
+        ]
         noisy = np.empty_like(frames)
-        for frame, turn, out in zip(frames, angle - angle[0], noisy, strict=True):
+        for frame, turn, out in zip(frames, turns.tolist(), noisy, strict=True):
             factor = factors[0]
-            if len(frames) > 1:
+            if turn:
                 factor = np.float32(math.cos(turn)) * factors[0] + np.float32(math.sin(turn)) * factors[1]
             small = _coarse(frame)
             grey = small if small.ndim == 2 or small.shape[2] == 1 else cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
@@ -216,10 +225,13 @@ class RandomMix:
     to nothing at 0."""
     strength_range: Range = (0.5, 1.0)
     """Levels of the primitives in a chain (least, greatest), whatever the level of the mixture."""
+    time_constant_s: float | Held = 0.6
+    """On a clip, seconds over which the primitives stay much the same, or "held"."""
 
     def __post_init__(self) -> None:
         check_range("share_range", self.share_range, 1e-4, 1.0)
         check_range("strength_range", self.strength_range, 0.01, 1.0)
+        check_time_constant(self.time_constant_s)
 
     def __call__(
         self,
@@ -243,7 +255,8 @@ class RandomMix:
         for chain in range(_CHAINS):
             perturbed = clean
             for choice, strength in zip(choices[chain, : lengths[chain]], strengths[chain], strict=False):
-                perturbed, _ = _PRIMITIVES[choice](perturbed, float(strength), rng, fps=fps)
+                primitive = _PRIMITIVES[choice](time_constant_s=self.time_constant_s)
+                perturbed, _ = primitive(perturbed, float(strength), rng, fps=fps, first_frame=first_frame)
             target += perturbed.reshape(-1) * np.float32(share * weights[chain])
         noisy = cv2.convertScaleAbs(target).reshape(image.shape)
         names = " ".join(
@@ -293,4 +306,4 @@ def _octaves_of_packed(rows: int, columns: int) -> npt.NDArray[np.intp]:
     return octaves
 
 
-_PRIMITIVES = (RandomFilter(), RandomTone(), RandomSpectrum(), ElasticWarp())
+_PRIMITIVES = (RandomFilter, RandomTone, RandomSpectrum, ElasticWarp)

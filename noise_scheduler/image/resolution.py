@@ -123,8 +123,8 @@ def _resampled(
     cv2 = need("cv2", extra="image")
     frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
     height, width = frames.shape[1:3]
-    chance = rng.random()
-    rows, columns = (max(1, math.floor(side * factor + chance)) for side in (height, width))
+    draw = rng.random()
+    rows, columns = (max(1, math.floor(side * factor + draw)) for side in (height, width))
     rows, columns = min(rows, height), min(columns, width)
     fade = fade_in(level)
     noisy = np.empty_like(frames)

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from ..extras import need
 from ..path import Range, check_range, fade_in, loglerp
 from ..registry import register
+from .frames import frame_streams
 from .grain import table_normals
 from .low_light import LINEAR_STEPS, decode_steps, decoded, encode_steps, expose, reading_tables
 
@@ -66,14 +67,19 @@ class SensorNoise:
         iso = loglerp(self.iso_range, level)
         white_e = self.full_well_e * _BASE_ISO / iso
         signal_e = white_e * decoded()
-        noisy, counts = expose(image, reading_tables(signal_e, self.read_noise_e, white_e, fade), rng)
+        tables = reading_tables(signal_e, self.read_noise_e, white_e, fade)
+        frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
+        noisy = np.empty_like(frames)
+        counts = np.zeros(256)
+        for out, frame, fresh in zip(noisy, frames, frame_streams(rng, len(frames), first_frame), strict=True):
+            counts += expose(frame, tables, fresh, out)
 
         achieved = {"iso": iso}
         signal_power = float(counts @ signal_e**2)
         if signal_power > 0:
             noise_power = float(counts @ (signal_e + self.read_noise_e**2)) * fade**2
             achieved["snr_db"] = 10 * math.log10(signal_power / noise_power)
-        return noisy, achieved
+        return noisy.reshape(image.shape), achieved
 
 
 @register("image/gaussian_noise")
@@ -100,14 +106,14 @@ class GaussianNoise:
         cv2 = need("cv2", extra="image")
         sigma = loglerp(self.sigma_range, level) * fade_in(level)
 
-        def add(block: Pixels) -> Pixels:
-            noise = table_normals(rng, block.size)
+        def add(block: Pixels, fresh: np.random.Generator) -> Pixels:
+            noise = table_normals(fresh, block.size)
             noise *= np.float32(sigma)
             # As rows, for OpenCV takes an array of four values for a colour.
             noisy: Pixels = cv2.add(block.reshape(1, -1), noise.reshape(1, -1), dtype=cv2.CV_8U)
             return noisy.reshape(-1)
 
-        return _in_blocks(image, add), {"sigma": sigma}
+        return _in_blocks(image, add, rng, first_frame), {"sigma": sigma}
 
 
 @register("image/speckle_noise")
@@ -139,8 +145,8 @@ class SpeckleNoise:
         light = (LINEAR_STEPS * decoded()).astype(np.float32)
         middle, slope = _gamma_cube(contrast)
 
-        def illuminate(block: Pixels) -> Pixels:
-            root = table_normals(rng, block.size)
+        def illuminate(block: Pixels, fresh: np.random.Generator) -> Pixels:
+            root = table_normals(fresh, block.size)
             root *= np.float32(slope)
             root += np.float32(middle)
             steps = root * root
@@ -149,7 +155,7 @@ class SpeckleNoise:
             steps += np.float32(0.5)
             return encode_steps(steps)
 
-        return _in_blocks(image, illuminate), {"contrast": contrast}
+        return _in_blocks(image, illuminate, rng, first_frame), {"contrast": contrast}
 
 
 @register("image/impulse_noise", stage="channel")
@@ -159,7 +165,7 @@ class ImpulseNoise:
 
     The share of pixels hit rises along `amount_range`; below level .05 it shrinks further, to nothing at 0. All
     colours of a pixel are hit together, and every frame of a clip elsewhere. Achieved: `amount`, the share of pixels
-    hit.
+    hit, over all frames given.
     Source: Gonzalez & Woods, "Digital image processing", 5.2 (salt-and-pepper noise).
     """
 
@@ -178,11 +184,14 @@ class ImpulseNoise:
     ) -> tuple[Pixels, dict[str, float]]:
         """Strike an image (H, W, C) or a clip (T, H, W, C), uint8."""
         amount = loglerp(self.amount_range, level) * fade_in(level)
-        pixels = image.size // image.shape[-1]
-        struck, white = _struck(rng, pixels, amount, self.salt_share)
         noisy = np.array(image, order="C")
-        noisy.reshape(pixels, -1)[struck] = white[:, None]
-        return noisy, {"amount": len(struck) / pixels}
+        frames = noisy.reshape(-1, math.prod(image.shape[-3:-1]), image.shape[-1])
+        hits = 0
+        for frame, fresh in zip(frames, frame_streams(rng, len(frames), first_frame), strict=True):
+            struck, white = _struck(fresh, len(frame), amount, self.salt_share)
+            frame[struck] = white[:, None]
+            hits += len(struck)
+        return noisy, {"amount": hits / (frames.shape[0] * frames.shape[1])}
 
 
 @register("image/banding")
@@ -214,13 +223,14 @@ class Banding:
         """Stripe an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")
         frames = image.reshape(-1, *image.shape[-3:])
-        count, height, width, channels = frames.shape
+        height, width, channels = frames.shape[1:]
         offset = loglerp(self.offset_range, level) * fade_in(level)
         size = LINEAR_STEPS * offset
-        columns = np.float32(size * math.sqrt(1 - self.row_share)) * _stripes(rng, 1, width, channels)
-        rows = np.float32(size * math.sqrt(self.row_share)) * _stripes(rng, count, height, channels)
+        columns = np.float32(size * math.sqrt(1 - self.row_share)) * _stripes(rng, width, channels)
+        row_size = np.float32(size * math.sqrt(self.row_share))
         noisy = np.empty_like(frames)
-        for striped, frame, row in zip(noisy, frames, rows, strict=True):
+        for striped, frame, fresh in zip(noisy, frames, frame_streams(rng, len(frames), first_frame), strict=True):
+            row = row_size * _stripes(fresh, height, channels)
             steps = decode_steps(frame)
             steps += cv2.repeat(row.reshape(height, 1, channels), 1, width).reshape(frame.shape)
             steps += columns
@@ -268,12 +278,18 @@ class DeadPixels:
         return noisy.reshape(image.shape), {"amount": len(failed) / (height * width)}
 
 
-def _in_blocks(image: Pixels, work: Callable[[Pixels], Pixels]) -> Pixels:
-    """What `work` makes of the flattened image, a cacheful at a time."""
-    flat = np.ascontiguousarray(image).reshape(-1)
+def _in_blocks(
+    image: Pixels,
+    work: Callable[[Pixels, np.random.Generator], Pixels],
+    rng: np.random.Generator,
+    first_frame: int,
+) -> Pixels:
+    """What `work` makes of every flattened frame and the frame's random stream, a cacheful at a time."""
+    flat = np.ascontiguousarray(image).reshape(-1, math.prod(image.shape[-3:]))
     noisy = np.empty_like(flat)
-    for start in range(0, flat.size, _BLOCK):
-        noisy[start : start + _BLOCK] = work(flat[start : start + _BLOCK])
+    for out, frame, fresh in zip(noisy, flat, frame_streams(rng, len(flat), first_frame), strict=True):
+        for start in range(0, frame.size, _BLOCK):
+            out[start : start + _BLOCK] = work(frame[start : start + _BLOCK], fresh)
     return noisy.reshape(image.shape)
 
 
@@ -301,16 +317,17 @@ def _struck(
     return struck, np.where(low_bits < white_share * 4096, 255, 0).astype(np.uint8)
 
 
-def _stripes(rng: np.random.Generator, frames: int, lines: int, channels: int) -> Floats:
-    """(frames, lines, channels) offsets of lines, of unit variance."""
-    total = np.zeros((frames, lines, channels), np.float32)
-    for width in _BAND_LINES:
-        bands = lines // width + 2
-        normals = table_normals(rng, frames * bands * (channels + 1)).reshape(frames, bands, channels + 1)
-        common, own = normals[..., :1], normals[..., 1:]
-        level = math.sqrt(1 - _BAND_COLOUR) * common + math.sqrt(_BAND_COLOUR) * own
-        first = int(rng.integers(width))
-        total += np.repeat(level, width, axis=1)[:, first : first + lines]
+def _stripes(rng: np.random.Generator, lines: int, channels: int) -> Floats:
+    """(lines, channels) offsets of lines, of unit variance."""
+    counts = [lines // width + 2 for width in _BAND_LINES]
+    normals = table_normals(rng, sum(counts) * (channels + 1)).reshape(-1, channels + 1)
+    levels = np.float32(math.sqrt(1 - _BAND_COLOUR)) * normals[:, :1]
+    levels = levels + np.float32(math.sqrt(_BAND_COLOUR)) * normals[:, 1:]
+    total = np.zeros((lines, channels), np.float32)
+    for width, count, phase in zip(_BAND_LINES, counts, rng.random(len(counts)), strict=True):
+        first = int(width * phase)
+        total += np.repeat(levels[:count], width, axis=0)[first : first + lines]
+        levels = levels[count:]
     return total * np.float32(1 / math.sqrt(len(_BAND_LINES)))
 
 

@@ -17,10 +17,11 @@ import numpy.typing as npt
 from ..extras import need
 from ..path import Range, check_range, fade_in, loglerp
 from ..registry import register
-from .drift import check_time_constant, smooth_paths
+from .drift import Held, check_time_constant, drifts, factors
 from .light import bands, grid_shape, plasma, relight
 
 _FOG_CELLS = 64
+_LOG_FOG_DRIFT = 0.2
 _FOG_SPREAD = 0.45  # standard deviation of the logarithm of the optical depth
 _HAZE = 0.5  # optical depth of the haze behind drops and flakes, per optical depth of theirs
 
@@ -48,8 +49,10 @@ class Fog:
     """Veil the picture with airlight through an uneven bank of fog.
 
     The mean optical depth rises along `optical_depth_range`; its logarithm is a fractal field, so that the fog is
-    thicker here than there. Without a depth map, distance and density are one field. On a clip the bank drifts past.
-    Achieved: `optical_depth`, the mean over the bank, and `transmission`, the mean share of the scene's light.
+    thicker here than there. Without a depth map, distance and density are one field. On a clip the bank drifts past
+    while it thickens and thins.
+    Achieved: `optical_depth`, the mean over the bank at the level's density, and `transmission`, the mean share of the
+    scene's light over all frames given.
     Source: Koschmieder, "Theorie der horizontalen Sichtweite", 1924; plasma fields as in Hendrycks & Dietterich,
     ICLR 2019.
     """
@@ -59,11 +62,14 @@ class Fog:
     level .05 the fog thins out further, to nothing at 0."""
     wind_per_s: float = 0.06
     """On a clip, how far the bank drifts in a second, as a fraction of the picture's longer side."""
+    time_constant_s: float | Held = 4.0
+    """On a clip, seconds over which the density stays much the same, or "held"."""
 
     def __post_init__(self) -> None:
         check_range("optical_depth_range", self.optical_depth_range, 1e-4, 100.0)
         if not 0 <= self.wind_per_s <= 10:
             raise ValueError(f"wind_per_s must be in [0, 10], not {self.wind_per_s!r}")
+        check_time_constant(self.time_constant_s)
 
     def __call__(
         self,
@@ -81,16 +87,26 @@ class Fog:
         optical_depth = loglerp(self.optical_depth_range, level) * fade_in(level)
         density = np.exp(_FOG_SPREAD * plasma(rng, _FOG_CELLS))
         density *= 1 / density.mean()
-        bank = np.exp(-optical_depth * density)
         sky = _sky(rng, 0.55, 0.9, channels)
         heading = rng.uniform(0, 2 * math.pi)
+        thickness = factors(
+            rng,
+            len(frames),
+            fps=fps,
+            time_constant_s=self.time_constant_s,
+            log_size=_LOG_FOG_DRIFT,
+            first_frame=first_frame,
+        )
 
         zoom = (_FOG_CELLS - 1) / max(height, width)
         noisy = np.empty_like(frames)
         transmission = 0.0
-        for index, (frame, out) in enumerate(zip(frames, noisy, strict=True)):
+        for index, (frame, out, factor) in enumerate(zip(frames, noisy, thickness, strict=True), first_frame):
             drift = self.wind_per_s * index / fps * _FOG_CELLS
-            to_bank = np.array([[zoom, 0, drift * math.cos(heading)], [0, zoom, drift * math.sin(heading)]])
+            left, top = drift * math.cos(heading), drift * math.sin(heading)
+            to_bank = np.array([[zoom, 0, left % 1], [0, zoom, top % 1]])
+            bank = density.take(_mirrored(math.floor(top)), 0).take(_mirrored(math.floor(left)), 1)
+            np.exp(np.float32(-optical_depth * factor) * bank, out=bank)
             seen = cv2.warpAffine(
                 bank,
                 to_bank,
@@ -111,17 +127,21 @@ class Rain:
     The share of the picture under streaks rises along `cover_range`. Streaks of three distances, near ones long,
     wide and fast, share one direction, which leans with the wind; their length is the way fallen in 1/60 s of
     exposure. On a clip each drop falls on along its streak.
-    Achieved: `cover`, the mean share of the scene's light that streaks and haze hide, and `lean_deg`, the lean of
-    the streaks from the vertical in the first frame, positive where drops fall to the left.
+    Achieved: `cover`, the mean share of the scene's light that streaks and haze hide, over all frames given, and
+    `lean_deg`, the lean of the streaks from the vertical in the recording's first frame, positive where drops fall to
+    the left.
     Source: Garg & Nayar, "Vision and rain", IJCV 2007, for translucent bright streaks of linear motion.
     """
 
     cover_range: Range = (0.002, 0.6)
     """Mean opacity of the streaks over the picture (mild, extreme); level moves along it in equal ratios, and below
     level .05 to nothing at 0."""
+    time_constant_s: float | Held = 1.0
+    """On a clip, seconds over which the lean stays much the same, or "held"."""
 
     def __post_init__(self) -> None:
         check_range("cover_range", self.cover_range, 1e-5, 0.95)
+        check_time_constant(self.time_constant_s)
 
     def __call__(
         self,
@@ -138,7 +158,7 @@ class Rain:
         height, width, channels = frames.shape[1:]
         depth = -math.log1p(-loglerp(self.cover_range, level)) * fade_in(level)
         lean_deg = float(np.clip(rng.normal(0, _LEAN_DEG), -35, 35))
-        (sway,) = smooth_paths(rng, 1, len(frames), fps=fps, time_constant_s=1.0)
+        (sway,) = drifts(rng, 1, len(frames), fps=fps, time_constant_s=self.time_constant_s, first_frame=first_frame)
         sky = _sky(rng, 0.6, 0.95, channels)
 
         rows, columns = grid_shape(height, width, _RAIN_GRID)
@@ -151,13 +171,13 @@ class Rain:
         )
         noisy = np.empty_like(frames)
         hidden = 0.0
-        for index, (frame, out) in enumerate(zip(frames, noisy, strict=True)):
+        for index, (frame, out, swayed) in enumerate(zip(frames, noisy, sway, strict=True), first_frame):
             sheet = np.zeros((fall, across), np.float32)
             for layer, (length, wide) in enumerate(zip(_STREAK_LENGTHS, _STREAK_WIDTHS, strict=True)):
                 weights, x, y = layers.of(layer, depth / (1 - math.exp(-_STREAK_DEPTH)) * fall * across / side**2)
-                y = (y + length / _EXPOSURE_S * index / fps * side / fall) % 1
+                y = _moved(y, length / _EXPOSURE_S * index / fps * side / fall)
                 sheet += _streaks(weights, x, y, sheet.shape, length * side, wide * side)
-            turn = math.radians(lean_deg + 2 * float(np.clip(sway[index] - sway[0], -2, 2)))
+            turn = math.radians(lean_deg + 2 * float(np.clip(swayed, -2, 2)))
             cosine, sine = math.cos(turn) * rows / height, math.sin(turn) * rows / height
             to_sheet = np.array(
                 [
@@ -187,7 +207,7 @@ class Snow:
     The share of the picture under flakes rises along `cover_range`. Near flakes are large, faint discs, far ones
     small and dense; a haze stands for those too far away to be seen singly. On a clip flakes sink, sway, and drift
     with a wind that changes in seconds.
-    Achieved: `cover`, the mean share of the scene's light that flakes and haze hide.
+    Achieved: `cover`, the mean share of the scene's light that flakes and haze hide, over all frames given.
     Source: defocused discs as in Potmesil & Chakravarty, SIGGRAPH 1981; snow of Hendrycks & Dietterich, ICLR 2019,
     for the idea of a layer.
     """
@@ -195,8 +215,8 @@ class Snow:
     cover_range: Range = (0.002, 0.75)
     """Mean opacity of the flakes over the picture (mild, extreme); level moves along it in equal ratios, and below
     level .05 to nothing at 0."""
-    time_constant_s: float = 0.8
-    """On a clip, seconds in which the wind turns."""
+    time_constant_s: float | Held = 0.8
+    """On a clip, seconds in which the wind turns, or "held"."""
 
     def __post_init__(self) -> None:
         check_range("cover_range", self.cover_range, 1e-5, 0.95)
@@ -217,7 +237,7 @@ class Snow:
         height, width, channels = frames.shape[1:]
         depth = -math.log1p(-loglerp(self.cover_range, level)) * fade_in(level)
         wind = rng.normal(0, 0.2)
-        (gust,) = smooth_paths(rng, 1, len(frames), fps=fps, time_constant_s=self.time_constant_s)
+        (gust,) = drifts(rng, 1, len(frames), fps=fps, time_constant_s=self.time_constant_s, first_frame=first_frame)
         sky = _sky(rng, 0.8, 1.0, channels)
         opacity = [1 - math.exp(-flake) for flake in _FLAKE_DEPTHS]
         areas = [math.pi * radius**2 * share for radius, share in zip(_FLAKE_RADII, opacity, strict=True)]
@@ -225,7 +245,7 @@ class Snow:
 
         noisy = np.empty_like(frames)
         hidden = 0.0
-        for index, (frame, out) in enumerate(zip(frames, noisy, strict=True)):
+        for index, (frame, out, blown) in enumerate(zip(frames, noisy, gust, strict=True), first_frame):
             seen = np.full((height, width), _HAZE * depth, np.float32)
             seconds = index / fps
             for layer, (radius, flake_depth) in enumerate(zip(_FLAKE_RADII, _FLAKE_DEPTHS, strict=True)):
@@ -236,10 +256,10 @@ class Snow:
                 sheet_shape = rows + 2 * rim, columns + 2 * rim
                 weights, x, y = layers.of(layer, depth * sheet_shape[0] * sheet_shape[1] / side**2)
                 fall = _FALL_PER_S[layer]
-                swing = 0.02 * np.sin(2 * math.pi * (seconds + 50 * x)) - 0.02 * np.sin(100 * math.pi * x)
-                along = fall * (wind * seconds + 0.2 * (gust[index] - gust[0])) + swing
-                x = (x + along * side / sheet_shape[1]) % 1
-                y = (y + fall * seconds * side / sheet_shape[0]) % 1
+                swing = 0.02 * np.sin(2 * math.pi * (seconds % 1 + 50 * x)) - 0.02 * np.sin(100 * math.pi * x)
+                along = fall * (wind * seconds + 0.2 * float(blown))
+                x = _moved(x + swing * np.float32(side / sheet_shape[1]), along * side / sheet_shape[1])
+                y = _moved(y, fall * seconds * side / sheet_shape[0])
                 sheet = _splat(weights, x, y, sheet_shape)
                 disc = _disc(radius_px)
                 sheet = cv2.filter2D(sheet, -1, disc * np.float32(flake_depth * math.pi * radius_px**2))
@@ -278,6 +298,18 @@ class _Particles:
         weights = np.minimum(groups - np.arange(rows, dtype=np.float32), 1).repeat(self.per_layer[layer])
         weights *= np.float32(max(1.0, groups / most))
         return weights, self.x[:rows, columns].reshape(-1), self.y[:rows, columns].reshape(-1)
+
+
+def _mirrored(first: int) -> npt.NDArray[np.intp]:
+    """Cells of the fog from `first` on, one more than a picture is wide, where the bank goes on as its mirror image."""
+    cells = np.arange(first, first + _FOG_CELLS + 1) % (2 * _FOG_CELLS - 2)
+    return np.minimum(cells, 2 * _FOG_CELLS - 2 - cells)
+
+
+def _moved(place: Floats, way: float) -> Floats:
+    """Places moved on round a sheet that is joined at its edges, in [0, 1); exact however long the way."""
+    moved: Floats = (place + np.float32(way % 1)) % 1
+    return moved
 
 
 def _streaks(
