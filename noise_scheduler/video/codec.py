@@ -243,7 +243,7 @@ def _coded(
     coded_bytes = 0
     for group in groups:
         pictures = []
-        for frame in clip[group]:
+        for frame in np.ascontiguousarray(clip[group]):
             padded = cv2.copyMakeBorder(frame, 0, below, 0, right, cv2.BORDER_REPLICATE)
             if small != whole:
                 padded = cv2.resize(padded, small, interpolation=cv2.INTER_AREA)
