@@ -27,7 +27,7 @@ STAGES = ("source", "scene", "capture", "channel")
 sensor; in coding and transport. Several noises on one sample are applied in this order."""
 
 ENTRY_POINT_GROUP = "noise_scheduler.noises"
-_BUILT_IN_FAMILIES = ("image", "audio", "text", "feature")
+_BUILT_IN_FAMILIES = ("image", "video", "audio", "text", "feature")
 
 NoiseClass = TypeVar("NoiseClass", bound=type)
 
