@@ -26,11 +26,12 @@ from .sample import SampleError
 from .schedule import Schedule, maximum
 from .scheduler import NoiseScheduler
 from .span import bursts
+from .wrap import wrap
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "register", "build", "names", "describe", "corrupt",
+    "register", "build", "names", "describe", "corrupt", "wrap",
     "NoiseScheduler", "Clock", "Record", "Hit", "replay",
     "Schedule", "constant", "linear", "cosine", "exponential", "polynomial",
     "piecewise", "stepwise", "cyclic", "maximum",
