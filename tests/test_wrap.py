@@ -272,6 +272,7 @@ def test_weights_of_a_choice_are_no_such_thing(picture):
         (lambda level: v2.Grayscale(1), ContractError, r"\(32, 24, 1\)"),
         (lambda level: v2.ToDtype(torch.float32, scale=True), ContractError, "end with uint8"),
         (lambda level: K.RandomCrop((8, 8), p=1.0), ContractError, r"\(8, 8, 3\)"),
+        (lambda level: v2.ToPILImage(), TypeError, "ToPILImage made Image of a picture: it must end with a tensor"),
         (lambda level: v1.RandomInvert(p=1), TypeError, "transforms.RandomInvert is not a transform of"),
         (lambda level: (lambda image: image), TypeError, "image/odd: .*function is not a transform of alb"),
         (lambda level: torch.nn.Sequential(K.RandomVerticalFlip(p=1.0), Nothing()), ValueError, "that are not finite"),
@@ -292,6 +293,8 @@ def test_names_and_options_are_checked():
         ns.wrap("image/fog", TRANSFORMS["kornia"])
     with pytest.raises(ValueError, match="no stage is called 'air'"):
         ns.wrap("image/grain", TRANSFORMS["kornia"], stage="air")
+    with pytest.raises(TypeError, match=r"image/blur: wrap a function of the level, .* not <class .*Blur'>"):
+        ns.wrap("image/blur", A.Blur)
     with pytest.raises(TypeError, match=r"Plain needs a method transform\(level\)"):
         ns.wrap("image/plain")(dataclass(frozen=True, slots=True)(type("Plain", (), {})))
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -32,9 +33,6 @@ from .. import registry
 from ..contract import ContractError
 from ..rng import stream
 from .libraries import Run, prepare
-
-FRAMES = ("held", "fresh")
-"""What a transform draws for a clip: the same for every frame, or anew for each."""
 
 _CACHED = 64  # transforms a thread keeps, so that levels that come again are not built again
 _cache = threading.local()
@@ -111,14 +109,14 @@ def wrap(
 
     Raises:
         ValueError: the name is not of kind image, or is taken; `frames` or `stage` is unknown.
-        TypeError: a class is not a frozen dataclass, or has no method ``transform``.
+        TypeError: `transform` is no function; a class is not a frozen dataclass, or has no method ``transform``.
 
     When the noise is called, a transform with p < 1 raises ValueError, one of another library TypeError, and one that
     changes the picture's size `ContractError`.
     """
     if name.partition("/")[0] != "image":
         raise ValueError(f"{name!r} cannot be wrapped: it takes names of kind image, such as 'image/{name}'")
-    if frames not in FRAMES:
+    if frames not in ("held", "fresh"):
         raise ValueError(f"{name}: frames must be 'held' or 'fresh', not {frames!r}")
     fresh = frames == "fresh"
 
@@ -149,6 +147,8 @@ def wrap(
 
 def _class_of(name: str, transform: Transform, doc: str) -> type:
     """A frozen dataclass without fields around a function; it is pickled as its name and its module."""
+    if not inspect.isfunction(transform):
+        raise TypeError(f"{name}: wrap a function of the level, such as lambda level: …, not {transform!r}")
     module = transform.__module__
     title = "".join(word.capitalize() for word in name.partition("/")[2].split("_"))
     namespace = {
@@ -161,7 +161,7 @@ def _class_of(name: str, transform: Transform, doc: str) -> type:
 
 
 def _rebuilt(name: str, module: str) -> Any:
-    if module != "__main__":
+    if module not in ("__main__", "__mp_main__"):  # the script itself, which workers have run
         importlib.import_module(module)
     return registry.build(name)
 

@@ -8,8 +8,7 @@
 Transforms that draw from Python's or NumPy's global generator cannot be reached. OpenCV's generator, one for each
 thread, is seeded by albumentations' `GaussNoise` and `AdditiveNoise`, from the stream but with 16 bits.
 
-A library is a function from a transform to a `Run`; `_LIBRARIES` lists them by the module of the
-transform's class.
+A library is a function from a transform to a `Run`; `_LIBRARIES` lists them by the module of the transform's class.
 
 Public: `prepare`, `successor`, `Run`.
 """
@@ -73,12 +72,8 @@ def _albumentations(transform: Any) -> Run:
 def _torchvision(transform: Any) -> Run:
     import torch
 
-    from .torch_random import drawing_from
-
     def run(picture: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDArray[Any]:
-        tensor = torch.from_numpy(picture).permute(2, 0, 1).contiguous()
-        with torch.no_grad(), drawing_from(rng):
-            made = transform(tensor)
+        made = _of_tensor(transform, torch.from_numpy(picture).permute(2, 0, 1).contiguous(), rng)
         array: npt.NDArray[Any] = made.movedim(-3, -1).numpy()
         return array
 
@@ -88,18 +83,28 @@ def _torchvision(transform: Any) -> Run:
 def _kornia(transform: Any) -> Run:
     import torch
 
-    from .torch_random import drawing_from
-
     def run(picture: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDArray[Any]:
-        tensor = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
-        with torch.no_grad(), drawing_from(rng):
-            made = transform(tensor)
+        made = _of_tensor(transform, torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255, rng)
         if not torch.isfinite(made).all():
-            raise ValueError(f"{type(transform).__name__} of kornia made values that are not finite")
+            raise ValueError(f"{type(transform).__name__} made values that are not finite of a picture")
         pixels: npt.NDArray[Any] = (made * 255).round().clamp(0, 255).byte().squeeze(0).movedim(-3, -1).numpy()
         return pixels
 
     return run
+
+
+def _of_tensor(transform: Any, tensor: Any, rng: np.random.Generator) -> Any:
+    import torch
+
+    from .torch_random import drawing_from
+
+    with torch.no_grad(), drawing_from(rng):
+        made = transform(tensor)
+    if not isinstance(made, torch.Tensor):
+        raise TypeError(
+            f"{type(transform).__name__} made {type(made).__name__} of a picture: it must end with a tensor"
+        )
+    return made
 
 
 _LIBRARIES: dict[str, Callable[[Any], Run]] = {
