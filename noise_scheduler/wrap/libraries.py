@@ -74,7 +74,7 @@ def _torchvision(transform: Any) -> Run:
 
     def run(picture: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDArray[Any]:
         made = _of_tensor(transform, torch.from_numpy(picture).permute(2, 0, 1).contiguous(), rng)
-        array: npt.NDArray[Any] = made.movedim(-3, -1).numpy()
+        array: npt.NDArray[Any] = made.movedim(-3, -1).contiguous().numpy()
         return array
 
     return run
@@ -85,9 +85,10 @@ def _kornia(transform: Any) -> Run:
 
     def run(picture: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDArray[Any]:
         made = _of_tensor(transform, torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255, rng)
-        if not torch.isfinite(made).all():
+        if not torch.isfinite(made.sum()):
             raise ValueError(f"{type(transform).__name__} made values that are not finite of a picture")
-        pixels: npt.NDArray[Any] = (made * 255).round().clamp(0, 255).byte().squeeze(0).movedim(-3, -1).numpy()
+        steps = (made * 255).round_().clamp_(0, 255).byte().squeeze(0)
+        pixels: npt.NDArray[Any] = steps.movedim(-3, -1).contiguous().numpy()
         return pixels
 
     return run
