@@ -11,6 +11,7 @@ Importing the package needs numpy only; a noise imports its back end when it is 
 
 from .adaptive import balance, keep_in_band, self_paced
 from .apply import replay
+from .calibration import level_for, max_severity
 from .clock import Clock
 from .condition import any_subset, fixed, independent, missing_rate, six_conditions
 from .contract import ContractError, Noise, corrupt
@@ -27,11 +28,12 @@ from .sample import SampleError
 from .schedule import Schedule, maximum
 from .scheduler import NoiseScheduler
 from .span import bursts
+from .wrap import wrap
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "register", "build", "names", "describe", "corrupt", "corrupt_pieces",
+    "register", "build", "names", "describe", "wrap", "corrupt", "corrupt_pieces", "max_severity", "level_for",
     "NoiseScheduler", "Clock", "Record", "Hit", "replay",
     "Schedule", "constant", "linear", "cosine", "exponential", "polynomial",
     "piecewise", "stepwise", "cyclic", "maximum",

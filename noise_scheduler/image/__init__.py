@@ -9,6 +9,8 @@ Importing this package registers the noises of these families:
 - `sensor`: sensor noise by ISO, Gaussian, speckle and impulse noise, banding, dead pixels
 - `geometry`: jitter of the detector's crop, elastic warp
 - `coding`: JPEG, WebP; `resolution`: downscale, pixelate, bit depth; `loss`: lost blocks and slices; `missing`
+- `from_albumentations`: drops and mud on the lens, cloud shadow, aberration and distortion of lenses, ringing, median
+  smoothing, sharpening, local contrast, hue shift, of that library
 - `primitives`: random filters, tone curves, spectra and their mixture, which resemble no camera
 
 On a clip, what a real recording would see drift drifts over the seconds around the level's strength, or is held
@@ -23,6 +25,7 @@ from . import (
     colour,
     exposure,
     focus,
+    from_albumentations,
     geometry,
     lens,
     loss,
@@ -36,6 +39,6 @@ from . import (
 )
 
 __all__ = [
-    "blur", "coding", "colour", "exposure", "focus", "geometry", "lens", "loss", "low_light", "missing", "occlusion",
-    "primitives", "resolution", "sensor", "weather",
+    "blur", "coding", "colour", "exposure", "focus", "from_albumentations", "geometry", "lens", "loss", "low_light",
+    "missing", "occlusion", "primitives", "resolution", "sensor", "weather",
 ]  # fmt: skip
