@@ -23,6 +23,7 @@ def corrupt_pieces(
     id: str | int = 0,
     step: int = 0,
     fps: float | None = None,
+    profile: str | None = None,
 ) -> Iterator[np.ndarray]:
     """Apply one noise to a clip that comes in pieces: the same bits as `corrupt` of the whole.
 
@@ -33,6 +34,7 @@ def corrupt_pieces(
         level: how much, in [0, 1].
         seed, id, step: together they fix the noise's random stream.
         fps: frame rate, Hz.
+        profile: what the level is measured on, as for `corrupt`.
 
     Yields:
         The noisy version of each piece.
@@ -60,7 +62,15 @@ def corrupt_pieces(
         known = 0 if before is None else len(before)
         clip = piece if not known else np.concatenate([before, piece])
         noisy = corrupt(
-            clip, built, level=level, seed=seed, id=id, step=step, first_frame=first_frame - known, **context
+            clip,
+            built,
+            level=level,
+            seed=seed,
+            id=id,
+            step=step,
+            fps=fps,
+            first_frame=first_frame - known,
+            profile=profile,
         )
         yield noisy[known:]
         before = clip[max(0, len(clip) - memory) :].copy()
