@@ -9,7 +9,7 @@ import json
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -36,18 +36,18 @@ def microseconds(call: Callable[[], Any], calls: int, *, rounds: int = 7) -> flo
     return 1e6 * statistics.median(alternate({"": call}, rounds=rounds)[""]) / calls
 
 
-def write(name: str, figures: Mapping[str, Any]) -> Path:
-    """Write a benchmark's figures to ``benchmarks/results/NAME.json``; gives the file."""
+def write(name: str, figures: Mapping[str, Any], packages: Iterable[str] = ()) -> Path:
+    """Write a benchmark's figures to ``benchmarks/results/NAME.json``, with the versions of further `packages`."""
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"{name}.json"
     temporary = file.with_suffix(".part")
-    body = {"benchmark": name, "environment": _environment(), "figures": figures}
+    body = {"benchmark": name, "environment": _environment(packages), "figures": figures}
     temporary.write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     temporary.replace(file)
     return file
 
 
-def _environment() -> dict[str, Any]:
+def _environment(packages: Iterable[str]) -> dict[str, Any]:
     import os
 
     return {
@@ -55,7 +55,7 @@ def _environment() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
+        "packages": {name: found for name in (*_PACKAGES, *packages) if (found := _version(name))},
     }
 
 

@@ -3,6 +3,7 @@
 Importing this package registers the noises of these families:
 
 - `weather`: fog, rain, snow; `occlusion`: a hand, bar, sheet or blob in front of the lens
+- `face_occlusion`: a mask, sunglasses or a hand where they belong on a face
 - `lens`: dirty lens, sun flare, shadow
 - `blur`: motion blur; `focus`: defocus, Gaussian, zoom and glass blur
 - `exposure`: over-exposure, contrast loss, backlight; `low_light`; `colour`: white balance
@@ -24,6 +25,7 @@ from . import (
     coding,
     colour,
     exposure,
+    face_occlusion,
     focus,
     from_albumentations,
     geometry,
@@ -39,6 +41,7 @@ from . import (
 )
 
 __all__ = [
-    "blur", "coding", "colour", "exposure", "focus", "from_albumentations", "geometry", "lens", "loss", "low_light",
+    "blur", "coding", "colour", "exposure", "face_occlusion", "focus", "from_albumentations", "geometry", "lens", "loss",
+    "low_light",
     "missing", "occlusion", "primitives", "resolution", "sensor", "weather",
 ]  # fmt: skip
