@@ -41,7 +41,6 @@ from . import (
 )
 
 __all__ = [
-    "blur", "coding", "colour", "exposure", "face_occlusion", "focus", "from_albumentations", "geometry", "lens", "loss",
-    "low_light",
-    "missing", "occlusion", "primitives", "resolution", "sensor", "weather",
+    "blur", "coding", "colour", "exposure", "face_occlusion", "focus", "from_albumentations", "geometry", "lens",
+    "loss", "low_light", "missing", "occlusion", "primitives", "resolution", "sensor", "weather",
 ]  # fmt: skip
