@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from noise_scheduler.registry import name_of
+from noise_scheduler.calibration import scale_of
 from recipes.conditions import CONDITIONS
 from recipes.corpora.cache import Cache
 from recipes.corpora.iemocap import LABELS, Corpus
@@ -134,7 +134,7 @@ def _curves(settings: IemocapSettings, judged: Mapping[str, Sequence[Mapping[str
     levels = [0.0, *settings.evaluation.curve_levels]
     curves = []
     for modality in MODALITIES:
-        for noise in map(name_of, curve_noises(scheduler, modality).values()):
+        for noise, built in curve_noises(scheduler, modality).items():
             methods = {}
             for name, runs in judged.items():
                 lines = [[run["scores"]["clean"]["ua"], *run["curves"][noise]] for run in runs]
@@ -142,7 +142,8 @@ def _curves(settings: IemocapSettings, judged: Mapping[str, Sequence[Mapping[str
                     "ua": [summary(values) for values in zip(*lines, strict=True)],
                     "area": summary([area_under_curve(levels, line) for line in lines]),
                 }
-            curves.append({"modality": modality, "noise": noise, "levels": levels, "methods": methods})
+            scale = scale_of(built, modality)  # modalities are called by their kinds
+            curves.append({"modality": modality, "noise": noise, "scale": scale, "levels": levels, "methods": methods})
     return curves
 
 

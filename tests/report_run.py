@@ -71,7 +71,9 @@ def fake_results(synthetic=True, runs=3):
             for name, (_, clean, loss) in METHODS.items():
                 ua = [around(clean - loss * level**1.4) for level in LEVELS]
                 lines[name] = {"ua": ua, "area": around(clean - loss * 0.4)}
-            curves.append({"modality": modality, "noise": noise, "levels": list(LEVELS), "methods": lines})
+            curves.append(
+                {"modality": modality, "noise": noise, "scale": "native", "levels": list(LEVELS), "methods": lines}
+            )
     scheduler = ns.NoiseScheduler(
         {
             "audio": {"audio/background": 3, "audio/reverb": 3, "audio/missing": 2},

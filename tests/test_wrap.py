@@ -28,25 +28,37 @@ ROOT = Path(__file__).parent.parent
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 
 
-def declare_operators():
-    """Declare torchvision's compiled operators where its wheel is for another build of torch."""
+class SkippedWithoutTorchvision:
+    """Stands for torchvision where it is not installed: a test that touches it is skipped."""
+
+    def __getattr__(self, name):
+        if not name[0].isupper():  # pytest looks at what a module holds
+            raise AttributeError(name)
+        pytest.skip("torchvision is not installed; test_with_torchvision runs this")
+
+
+def load_torchvision():
+    """Its transforms (v1, v2); its compiled operators are declared where its wheel is for another build of torch."""
+    global _operators  # which would go with their library
+    if find_spec("torchvision") is None:
+        return SkippedWithoutTorchvision(), SkippedWithoutTorchvision()
     (folder,) = find_spec("torchvision").submodule_search_locations
     try:
         torch.ops.load_library(next(Path(folder).glob("_C*.so")))
     except OSError:
-        library = torch.library.Library("torchvision", "DEF")
+        _operators = torch.library.Library("torchvision", "DEF")
         for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        return library
-    return None
+            _operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    from torchvision import transforms
+    from torchvision.transforms import v2
+
+    return transforms, v2
 
 
-OPERATORS = declare_operators()
+v1, v2 = load_torchvision()
 
 import albumentations as A  # noqa: E402
 import kornia.augmentation as K  # noqa: E402
-from torchvision import transforms as v1  # noqa: E402
-from torchvision.transforms import v2  # noqa: E402
 
 TRANSFORMS = {
     "albumentations": lambda level: A.MultiplicativeNoise((1 - 0.9 * level, 1 + 0.9 * level), elementwise=True, p=1),
@@ -346,7 +358,7 @@ def test_records_hold_the_release_of_the_library(picture, monkeypatch):
     scheduler = ns.NoiseScheduler({"image": ["image/grain"]}, level=1, condition=ns.fixed("image"))
     _, record = scheduler({"image": picture}, id="a", step=0)
     release = f"albumentations {importlib.metadata.version('albumentations')}"
-    assert record.hits[0].achieved == {"library": release}
+    assert record.hits[0].achieved == {"scale": "native", "library": release}
     monkeypatch.setattr(libraries, "_release", lambda distribution: "albumentations 2.0.9")
     monkeypatch.setattr(importlib.import_module("noise_scheduler.wrap")._cache, "transforms", OrderedDict())
     with pytest.raises(ValueError, match=f"the record says library '{release}', replay gives 'albumentations 2.0.9'"):
@@ -393,3 +405,18 @@ def test_the_successor_of_albumentations_brings_a_warning(tmp_path, picture, mon
         for function in cached:
             function.cache_clear()
     np.testing.assert_array_equal(noisy, 255 - picture)
+
+
+@pytest.mark.slow
+def test_with_torchvision(tmp_path):
+    """All of the above beside a torchvision of its own: in the environment it would break what imports it on the quiet
+    where torch is a CPU build and torchvision's wheel is not."""
+    release = f"torchvision==0.{int(torch.__version__.split('.')[1]) + 15}.*"  # torch 2.13 goes with torchvision 0.28
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(tmp_path), release]
+    subprocess.run(pip, check=True)
+    command = [sys.executable, "-m", "pytest", "-m", "not slow", "-o", "addopts=", "-p", "no:cacheprovider", __file__]
+    run = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stdout[-3000:]
+    assert "skipped" not in run.stdout.splitlines()[-1]

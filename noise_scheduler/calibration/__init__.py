@@ -10,7 +10,8 @@ then runs straight along it, and the record says so (``scale`` is ``"native"``).
 A profile is chosen by the kind of sample: `DEFAULTS`, another shipped one, the path of a JSON file that
 ``noise-scheduler calibrate`` wrote, or ``"none"``. Records name it as ``NAME@DIGEST``.
 
-Public: `Profile`, `Curve`, `profile_of`, `resolve`, `locate`, `max_severity`, `level_for`, `FULL_SEVERITY`, `DEFAULTS`.
+Public: `Profile`, `Curve`, `profile_of`, `resolve`, `locate`, `scale_of`, `max_severity`,
+`level_for`, `FULL_SEVERITY`, `DEFAULTS`.
 """
 
 from __future__ import annotations
@@ -165,6 +166,19 @@ def kind_of(name: str, x: Any) -> str:
     """The kind of sample that a noise is run on; an image noise also takes clips."""
     kind = name.partition("/")[0]
     return "video" if kind == "image" and getattr(x, "ndim", 3) == 4 else kind
+
+
+def scale_of(noise: Any, kind: str) -> str:
+    """What the levels of a noise are measured on where no profile is named: a profile, or ``"native"``.
+
+    Args:
+        noise: from `build`.
+        kind: of the samples, ``"video"`` for an image noise on clips.
+    """
+    reference = usual().get(kind)
+    if reference is None or _curve(reference, registry.name_of(noise), noise) is None:
+        return "native"
+    return reference.partition("@")[0]
 
 
 def max_severity(noise: str | Any, *, profile: str = "photos") -> float:

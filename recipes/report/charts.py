@@ -92,7 +92,8 @@ def curve_chart(curve: Curve, order: Mapping[str, int], chance: float, ua_range:
             axes.plot(levels, mean, color=shade, marker=marker, markersize=4, linewidth=1.6)
         axes.axhline(100 * chance, color=_MUTED, linestyle=(0, (4, 3)), linewidth=1)
         axes.annotate("chance", (levels[0], 100 * chance), (0, 2), textcoords="offset points", fontsize=7.5)
-        axes.set(xlabel="noise level", ylabel="UA (%)", ylim=[100 * end for end in ua_range])
+        scale = "uncalibrated" if curve["scale"] == "native" else f"scale: {curve['scale']}"
+        axes.set(xlabel=f"noise level ({scale})", ylabel="UA (%)", ylim=[100 * end for end in ua_range])
         axes.set_xticks(levels, [f"{level:g}" for level in levels])
         axes.set_title(curve["noise"])
         return _svg(chart, f"UA against the level of {curve['noise']}")

@@ -132,7 +132,9 @@ def _sentences(sample: Mapping[str, Any], steps: Sequence[Step]) -> str:
 
 
 def _level(level: float, achieved: Mapping[str, float | str]) -> str:
-    named = (_fact(name, value) for name, value in achieved.items() if not isinstance(value, str))
+    named = [_fact(name, value) for name, value in achieved.items() if not isinstance(value, str)]
+    if achieved.get("scale") == "native":
+        named.append("uncalibrated")
     facts = " ".join(f'<span class="fact">{fact}</span>' for fact in named).replace("</span> ", ",</span> ")
     name = "clean" if level == 0 else f"level {level:g}"
     return f'<div class="level"><b>{name}</b>{f"<small>{facts}</small>" if facts else ""}</div>'

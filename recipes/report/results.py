@@ -133,6 +133,8 @@ class Curve(TypedDict):
 
     modality: str
     noise: str
+    scale: str
+    """What the levels are measured on: a calibration profile, or "native" for the noise's own path."""
     levels: list[float]
     methods: dict[str, MethodCurve]
 
