@@ -1,6 +1,6 @@
 # make demo: install, generate the demo corpus, train, evaluate, write runs/demo/report.html
 # make test: install, run the test suite
-# make docs: draw the pictures of the documentation anew
+# make docs: write the catalogue of noises and draw the pictures of the documentation anew
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -25,6 +25,7 @@ docs: .venv/ready
 	for name in easy_to_hard hard_to_easy accordion; do \
 	  $(BIN)/noise-scheduler schedule docs/curricula/$$name.toml --level-png docs/curricula/$$name.png || exit 1; \
 	done
+	$(BIN)/python -m docs.make_noises
 
 # The tested versions are pinned in constraints.txt; dependency groups need pip ≥ 25.1, hence the upgrade.
 .venv/ready: pyproject.toml constraints.txt

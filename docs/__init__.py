@@ -1,0 +1,1 @@
+"""What draws the generated pages of the documentation; run by ``make docs``."""
