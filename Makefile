@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-slow lint docs clean
+.PHONY: demo test test-slow lint docs profiles clean
 
 demo: .venv/ready
 	$(BIN)/python -m recipes.demo_corpus data/demo
@@ -34,6 +34,13 @@ docs: .venv/ready
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --progress-bar on -c constraints.txt --editable ".[all]" --group dev
 	touch $@
+
+# What the wheel's calibration is measured on, and how: a quarter of an hour on two cores.
+profiles: .venv/ready
+	$(BIN)/python -m benchmarks.corpora
+	$(BIN)/noise-scheduler calibrate image data/corpora/photos/calibration --draws 6 -o noise_scheduler/calibration/photos.json
+	$(BIN)/noise-scheduler calibrate image data/corpora/faces/calibration --draws 6 -o noise_scheduler/calibration/faces.json
+	$(BIN)/noise-scheduler calibrate video data/corpora/clips/calibration --draws 6 --samples 16 -o noise_scheduler/calibration/video.json
 
 clean:
 	rm -rf .venv runs data

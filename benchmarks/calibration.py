@@ -46,7 +46,7 @@ def main() -> None:
     for name in arguments.profile or CORPORA:
         profile = profile_of(name)
         names = [noise for noise in profile.curves if fnmatch(noise, arguments.noises)]
-        corpus = read_corpus(profile.kind, Path("data/corpora") / CORPORA[name] / "held_out", most=1000, side=224)
+        corpus = read_corpus(profile.kind, Path("data/corpora") / CORPORA[name] / "held_out", most=1000)
         means, spreads = measured(name, profile.kind, names, corpus)
         rows = {noise: row(profile, noise, means[noise], spreads[noise]) for noise in names}
         figures[name] = {"samples": len(corpus), "summary": summary(rows.values()), "noises": rows}

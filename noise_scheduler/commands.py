@@ -124,8 +124,15 @@ def calibrate(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of pictures, or of video files.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Write the profile here.")],
     noises: Annotated[str | None, typer.Option(help="Glob pattern of noises.  [default: all of the kind]")] = None,
-    samples: Annotated[int, typer.Option(min=2, help="How many samples at most, chosen evenly.")] = 24,
-    side: Annotated[int, typer.Option(min=16, help="Side to which pictures are cut and scaled, pixels.")] = 224,
+    samples: Annotated[
+        int | None,
+        typer.Option(min=2, help="How many samples at most, chosen evenly.  [default: 24 pictures, 8 clips]"),
+    ] = None,
+    side: Annotated[
+        int | None,
+        typer.Option(min=16, help="Side to which frames are cut and scaled, pixels.  [default: 224; of clips 112]"),
+    ] = None,
+    draws: Annotated[int, typer.Option(min=1, help="How often a sample is measured at most.")] = 2,
     seed: Annotated[int, typer.Option(min=0, help="Seed of all random streams.")] = 0,
     processes: Annotated[int | None, typer.Option(min=1, help="Processes.  [default: all processors]")] = None,
 ) -> None:

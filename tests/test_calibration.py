@@ -268,15 +268,15 @@ def test_clips_of_a_folder(tmp_path):
     av = pytest.importorskip("av")
     for index in range(2):
         with av.open(str(tmp_path / f"{index}.mkv"), "w") as container:
-            out = container.add_stream("ffv1", rate=10, width=64, height=64, pix_fmt="bgr0")
-            for t in range(20):
-                frame = np.full((64, 64, 3), 10 * t, np.uint8)
+            out = container.add_stream("ffv1", rate=25, width=64, height=64, pix_fmt="bgr0")
+            for t in range(40):
+                frame = np.full((64, 64, 3), 5 * t, np.uint8)
                 container.mux(out.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
             container.mux(out.encode())
     (clip, context), _ = read_corpus("video", tmp_path, most=2, side=32)
     assert clip.shape == (12, 32, 32, 3)
-    assert context == {"fps": 10.0}
-    assert clip[0, 0, 0, 0] == 40  # from the middle
+    assert context == {"fps": 12.5}
+    assert clip[:, 0, 0, 0].tolist() == list(range(40, 160, 10))  # every second frame, from the middle
 
 
 def test_command_writes_a_profile_that_works(tmp_path):

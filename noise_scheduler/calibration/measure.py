@@ -29,10 +29,9 @@ from . import FULL_SEVERITY, KNOTS
 LEAST_SEVERITY = 0.1
 """A noise that does less than this at the end of its path is left out: it has no strength to calibrate."""
 
-_FIRST = (0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+_FIRST = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0)
 _SECOND = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _FIRST_SHARE = 3  # the first pass looks at every third sample
-_MOST_DRAWS = 6
 _STANDARD_ERROR = 0.01  # that the second pass aims at, in severity
 
 Doubles = npt.NDArray[np.float64]
@@ -52,6 +51,7 @@ def calibrate(
     corpus: Sequence[Sample],
     noises: Iterable[str],
     *,
+    draws: int = 2,
     seed: int = 0,
     processes: int | None = None,
     watch: Callable[[Iterable[Any], int], Iterable[Any]] = lambda results, total: results,
@@ -62,6 +62,7 @@ def calibrate(
         kind: of the samples, a key of `noise_scheduler.severity.MEASURES`.
         corpus: the samples, at least two.
         noises: registered names; one that is all or nothing (``graded = False``) is left out.
+        draws: how often a sample is measured at most, where severities scatter.
         seed: of all random streams.
         processes: that share the work; None for as many as there are processors.
         watch: called with the results as they come and their number, for a progress bar.
@@ -78,7 +79,7 @@ def calibrate(
         severity.against(kind, x)
     graded = {name: noise for name in noises if getattr(noise := registry.build(name), "graded", True)}
     with ProcessPoolExecutor(
-        processes, multiprocessing.get_context("spawn"), initializer=_set_up, initargs=(kind, corpus, seed)
+        processes, multiprocessing.get_context("spawn"), initializer=_set_up, initargs=(kind, corpus, draws, seed)
     ) as pool:
         results = dict(zip(graded, watch(pool.map(_curve, graded.values()), len(graded)), strict=True))
     return {
@@ -105,13 +106,14 @@ class _Work:
 
     corpus: Sequence[Sample] = ()
     measures: Sequence[severity.Measure] = ()
+    draws = 1
     seed = 0
 
 
-def _set_up(kind: str, corpus: Sequence[Sample], seed: int) -> None:
+def _set_up(kind: str, corpus: Sequence[Sample], draws: int, seed: int) -> None:
     if kind in ("image", "video"):
         need("cv2", extra="image").setNumThreads(1)
-    _Work.corpus, _Work.seed = corpus, seed
+    _Work.corpus, _Work.draws, _Work.seed = corpus, draws, seed
     _Work.measures = [severity.against(kind, x) for x, _ in corpus]
 
 
@@ -155,7 +157,7 @@ def _curve(noise: Noise) -> dict[str, Any] | float:
 
 def _draws(spread: float) -> int:
     """How often each sample is measured, for a mean that is as exact as it need be."""
-    return int(np.clip(np.ceil((spread / _STANDARD_ERROR) ** 2 / len(_Work.corpus)), 1, _MOST_DRAWS))
+    return int(np.clip(np.ceil((spread / _STANDARD_ERROR) ** 2 / len(_Work.corpus)), 1, _Work.draws))
 
 
 def _rising(means: Any, weights: Any) -> Doubles:
