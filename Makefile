@@ -1,5 +1,6 @@
 # make demo: install, generate the demo corpus, train, evaluate, write runs/demo/report.html
 # make test: install, run the test suite
+# make profiles: measure the calibration of pictures and clips anew
 # make docs: write the catalogue of noises and draw the pictures of the documentation anew
 PYTHON ?= python3
 BIN := .venv/bin

@@ -126,7 +126,7 @@ def calibrate(
     noises: Annotated[str | None, typer.Option(help="Glob pattern of noises.  [default: all of the kind]")] = None,
     samples: Annotated[
         int | None,
-        typer.Option(min=2, help="How many samples at most, chosen evenly.  [default: 24 pictures, 8 clips]"),
+        typer.Option(min=2, help="How many samples at most, chosen evenly.  [default: 24 pictures, 6 clips]"),
     ] = None,
     side: Annotated[
         int | None,
@@ -146,7 +146,7 @@ def calibrate(
         if not found:
             raise ValueError(f"no noise of {kind} samples matches {noises!r}; `noise-scheduler list` shows all")
         profile = measure.calibrate(
-            kind, corpus, found, seed=seed, processes=processes, watch=partial(_with_bar, "measuring")
+            kind, corpus, found, draws=draws, seed=seed, processes=processes, watch=partial(_with_bar, "measuring")
         )
         write_whole(out, measure.to_json(profile).encode())
     curves = profile["noises"].values()

@@ -102,6 +102,6 @@ READERS = {
     "image": Reader(
         (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".pgm", ".ppm", ".tif", ".tiff"), _read_picture, 24, 224
     ),
-    "video": Reader((".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v"), _read_clip, 8, 112),
+    "video": Reader((".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v"), _read_clip, 6, 112),
 }
 """Kind of sample → how it is read."""
