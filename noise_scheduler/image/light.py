@@ -61,8 +61,9 @@ def under_sky(frame: Pixels, seen: Steps, sky: Floats, out: Pixels) -> None:
     """Write into `out` `seen` times the light of a picture plus that of the `sky`, (C,) of white, times the rest."""
     cv2 = need("cv2", extra="image")
     for rows in bands(frame.shape):
-        hidden = cv2.bitwise_not(seen[rows])
-        added = cv2.merge([cv2.multiply(hidden, float(light)) for light in sky]).reshape(frame[rows].shape)
+        part = seen[rows]
+        added = cv2.merge([cv2.addWeighted(part, -light, part, 0, LINEAR_STEPS * light) for light in map(float, sky)])
+        added = added.reshape(frame[rows].shape)
         relight(frame[rows], seen[rows], added, out[rows])
 
 

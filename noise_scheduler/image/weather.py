@@ -114,7 +114,7 @@ class Fog:
                 to_bank,
                 (width, height),
                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                borderMode=cv2.BORDER_REFLECT_101,
+                borderMode=cv2.BORDER_CONSTANT,  # the bank is larger than the picture, and no other border is quick
             ).reshape(height, width)
             under_sky(frame, seen, sky, out)
             transmission += cv2.mean(seen)[0] / LINEAR_STEPS / len(frames)
@@ -195,7 +195,7 @@ class Rain:
                 to_sheet,
                 (width, height),
                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                borderMode=cv2.BORDER_REFLECT,
+                borderMode=cv2.BORDER_CONSTANT,  # the sheet is larger than the picture, and no other border is quick
             ).reshape(height, width)
             under_sky(frame, seen, sky, out)
             hidden += (1 - cv2.mean(seen)[0] / LINEAR_STEPS) / len(frames)
@@ -314,8 +314,8 @@ class _Particles:
 
 
 def _mirrored(first: int) -> npt.NDArray[np.intp]:
-    """Cells of the fog from `first` on, one more than a picture is wide, where the bank goes on as its mirror image."""
-    cells = np.arange(first, first + _FOG_CELLS + 1) % (2 * _FOG_CELLS - 2)
+    """Cells of the fog from `first` on, two more than a picture is wide, where the bank goes on as its mirror image."""
+    cells = np.arange(first, first + _FOG_CELLS + 2) % (2 * _FOG_CELLS - 2)
     return np.minimum(cells, 2 * _FOG_CELLS - 2 - cells)
 
 
