@@ -160,11 +160,11 @@ class Backlight:
         for out, frame, (centre_x, centre_y), fresh in zip(noisy, frames, centres, streams, strict=True):
             across = ((np.arange(width) - centre_x) / (self.radius * side)) ** 2
             down = ((np.arange(height) - centre_y) / (1.3 * self.radius * side)) ** 2
-            shade = _subject_share(across, down)
-            shade *= np.float32(-contrast_ev)
-            shade += np.float32(0.5 * contrast_ev)
-            gain = np.exp2(shade, out=shade)
-            _expose(frame, gain, fresh, out)
+            for rows in bands(frame.shape):
+                shade = _subject_share(across, down[rows])
+                shade *= np.float32(-contrast_ev * math.log(2))
+                shade += np.float32(0.5 * contrast_ev * math.log(2))
+                _expose(frame[rows], np.exp(shade, out=shade), fresh, out[rows])
         clipped = cv2.compare(noisy.reshape(-1), 255, cv2.CMP_EQ)
         achieved = {"contrast_ev": contrast_ev, "clipped_share": round(cv2.countNonZero(clipped) / clipped.size, 6)}
         return noisy.reshape(image.shape), achieved
@@ -188,12 +188,11 @@ def dithered_index(frame: Pixels, rng: np.random.Generator) -> npt.NDArray[np.ui
 def _expose(frame: Pixels, gain: npt.NDArray[np.float32], rng: np.random.Generator, out: Pixels) -> None:
     """Write `frame` into `out` with its linear light times a `gain` per pixel, (H, W), clipped at white."""
     cv2 = need("cv2", extra="image")
-    for rows in bands(frame.shape):
-        light = look_up(dithered_index(frame[rows], rng), _dithered_floats()).reshape(-1, *frame.shape[1:])
-        gains = gain[rows] if frame.shape[2] == 1 else cv2.cvtColor(gain[rows], cv2.COLOR_GRAY2RGB)
-        # As rows, for OpenCV takes an array of four values for a colour.
-        steps = cv2.multiply(light.reshape(1, -1), gains.reshape(1, -1), scale=LINEAR_STEPS, dtype=cv2.CV_16U)
-        look_up(steps.reshape(light.shape), encoded(), out=out[rows])
+    light = look_up(dithered_index(frame, rng), _dithered_floats())
+    gains = gain if frame.shape[2] == 1 else cv2.cvtColor(gain, cv2.COLOR_GRAY2RGB)
+    # As rows, for OpenCV takes an array of four values for a colour.
+    steps = cv2.multiply(light[None], gains.reshape(1, -1), scale=LINEAR_STEPS, dtype=cv2.CV_16U)
+    look_up(steps.reshape(out.shape), encoded(), out=out)
 
 
 def _blocks(*arrays: npt.NDArray[Any]) -> Iterator[tuple[npt.NDArray[Any], ...]]:
