@@ -12,7 +12,7 @@ import math
 import os
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -102,6 +102,18 @@ def _i(name: str) -> Peer:
         return lambda picture: corrupt(picture, corruption_name=name, severity=int(value))
 
     return Peer(f"I.{name}", make, 1, 5, whole=True)
+
+
+def _both(first: Peer, second: Callable[[], Any]) -> Peer:
+    """A transform with its strength, followed by a fixed one of the same library, for an effect that needs the two."""
+    fixed = second()
+    after = fixed if first.library == "torchvision" else lambda picture: fixed(image=picture)["image"]
+
+    def make(value: float, side: int) -> Callable[[Any], Any]:
+        before = first.make(value, side)
+        return lambda picture: after(before(picture))
+
+    return replace(first, name=f"{first.name} + {first.name[0]}.{type(fixed).__name__}", make=make)
 
 
 def _odd(value: float) -> int:
@@ -273,9 +285,27 @@ PEERS: dict[str, tuple[Peer, ...]] = {
         _i("contrast"),
     ),
     "low_light": (
-        _a("RandomBrightnessContrast", lambda v, s: {"brightness_limit": (-v, -v), "contrast_limit": (0, 0)}, 0.02, 1),
-        _a("RandomGamma", lambda v, s: {"gamma_limit": (v, v)}, 110, 1000, ratios=True),
-        _t("ColorJitter", lambda v, s: {"brightness": (1 - v, 1 - v)}, 0.02, 1),
+        _both(
+            _a(
+                "RandomBrightnessContrast",
+                lambda v, s: {"brightness_limit": (-v, -v), "contrast_limit": (0, 0)},
+                0.02,
+                1,
+            ),
+            lambda: A.ISONoise(p=1, intensity=(0.1, 0.1)),
+        ),
+        _both(
+            _a("RandomGamma", lambda v, s: {"gamma_limit": (v, v)}, 110, 1000, ratios=True),
+            lambda: A.ISONoise(p=1, intensity=(0.1, 0.1)),
+        ),
+        _both(
+            _a("RandomGamma", lambda v, s: {"gamma_limit": (v, v)}, 110, 1000, ratios=True),
+            lambda: A.ShotNoise(p=1, scale_range=(1 / 2000, 1 / 2000)),  # as our full well
+        ),
+        _both(
+            _t("ColorJitter", lambda v, s: {"brightness": (1 - v, 1 - v)}, 0.02, 1),
+            lambda: T.GaussianNoise(sigma=0.03),
+        ),
     ),
     "colour_cast": (
         _a("RGBShift", lambda v, s: {f"{c}_shift_limit": (-v, v) for c in "rgb"}, 2, 200, ratios=True),

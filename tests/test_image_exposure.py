@@ -74,7 +74,7 @@ def test_contrast_loss_keeps_the_mean_light_and_shrinks_the_rest(channels):
         light = srgb_to_linear(image / 255)
         expected = encode(contrast * light + (1 - contrast) * light.mean((0, 1)))
         assert achieved["contrast"] == pytest.approx(contrast)
-        assert np.abs(noisy - expected).max() <= 0.501
+        assert np.abs(noisy - expected).max() <= 0.53  # half a grey level and half a table step
 
 
 def test_backlight_changes_exposure_by_the_declared_difference():

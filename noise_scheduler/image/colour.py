@@ -14,7 +14,7 @@ from ..extras import need
 from ..path import Range, check_range, fade_in, lerp
 from ..registry import register
 from .drift import Held, check_time_constant, factors
-from .low_light import decoded, linear_to_srgb
+from .low_light import LINEAR_STEPS, decoded, encode_steps
 
 DAYLIGHT_K = 6500.0
 """Colour temperature of daylight, K, the one side of every white balance error."""
@@ -79,8 +79,8 @@ class ColourCast:
         noisy = np.empty_like(frames)
         for out, frame, lamp_mired in zip(noisy, frames, lamps_mired, strict=True):
             gain = _cast(1e6 / float(lamp_mired), warm) if frame.shape[2] == 3 else np.ones(1)
-            codes = np.rint(255 * linear_to_srgb(np.clip(decoded()[:, None] * gain, 0, 1))).astype(np.uint8)
-            out[...] = cv2.LUT(frame, codes[:, None]).reshape(frame.shape)
+            codes = encode_steps((LINEAR_STEPS * (decoded()[:, None] * gain) + 0.5).astype(np.float32))
+            cv2.LUT(frame, codes[:, None], dst=out)
         achieved: dict[str, float | str] = {
             "temperature_k": 1e6 / (daylight + error_mired),
             "cast": "warm" if warm else "cool",
@@ -99,17 +99,16 @@ def planckian_rgb(temperature_k: float) -> npt.NDArray[np.float64]:
     """
     t = 1e3 / temperature_k
     warm = temperature_k <= 4000
-    x = float(
-        np.polyval(
-            (-0.2661239, -0.2343589, 0.8776956, 0.179910) if warm else (-3.0258469, 2.1070379, 0.2226347, 0.240390), t
-        )
-    )
-    if temperature_k <= 2222:
-        y = float(np.polyval((-1.1063814, -1.34811020, 2.18555832, -0.20219683), x))
-    elif warm:
-        y = float(np.polyval((-0.9549476, -1.37418593, 2.09137015, -0.16748867), x))
+    if warm:
+        x = ((-0.2661239 * t - 0.2343589) * t + 0.8776956) * t + 0.179910
     else:
-        y = float(np.polyval((3.0817580, -5.87338670, 3.75112997, -0.37001483), x))
+        x = ((-3.0258469 * t + 2.1070379) * t + 0.2226347) * t + 0.240390
+    if temperature_k <= 2222:
+        y = ((-1.1063814 * x - 1.34811020) * x + 2.18555832) * x - 0.20219683
+    elif warm:
+        y = ((-0.9549476 * x - 1.37418593) * x + 2.09137015) * x - 0.16748867
+    else:
+        y = ((3.0817580 * x - 5.87338670) * x + 3.75112997) * x - 0.37001483
     rgb = _XYZ_TO_RGB @ np.array([x / y, 1, (1 - x - y) / y])
     unit: npt.NDArray[np.float64] = rgb / (_LUMA @ rgb)
     return unit

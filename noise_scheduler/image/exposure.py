@@ -23,11 +23,13 @@ from ..path import Range, check_range, fade_in, lerp, loglerp
 from ..registry import register
 from .drift import Held, check_time_constant, drifts, factors
 from .frames import frame_streams
-from .low_light import LINEAR_STEPS, decoded, encoded, linear_to_srgb, srgb_to_linear
+from .grain import look_up, paired, random_bytes
+from .light import bands
+from .low_light import LINEAR_STEPS, decoded, encode_steps, encoded, grey_shares, linear_to_srgb, srgb_to_linear
 
 _LOG_DRIFT = 0.15
 _DITHER_STEPS = 16
-_BLOCK = 1 << 15
+_BLOCK = 1 << 16
 
 Pixels = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]
@@ -107,11 +109,10 @@ class ContrastLoss:
         contrasts = np.exp(log_contrast * _drift(rng, len(frames), fps, first_frame, self.time_constant_s))
         noisy = np.empty_like(frames)
         for out, frame, contrast in zip(noisy, frames, contrasts, strict=True):
-            counts = np.stack([cv2.calcHist([frame], [c], None, [256], [0, 256]) for c in range(frame.shape[2])], 1)
-            mean_light = decoded() @ counts.reshape(256, -1) / (frame.shape[0] * frame.shape[1])
+            mean_light = decoded() @ grey_shares(frame)
             light = contrast * decoded()[:, None] + (1 - contrast) * mean_light
-            codes = np.rint(255 * linear_to_srgb(light)).astype(np.uint8)
-            out[...] = cv2.LUT(frame, codes[:, None]).reshape(frame.shape)
+            codes = encode_steps((LINEAR_STEPS * light + 0.5).astype(np.float32))
+            cv2.LUT(frame, codes[:, None], dst=out)
         return noisy.reshape(image.shape), {"contrast": math.exp(log_contrast)}
 
 
@@ -148,7 +149,7 @@ class Backlight:
         """Light an image (H, W, C) or a clip (T, H, W, C), uint8, from behind."""
         cv2 = need("cv2", extra="image")
         frames = image.reshape(-1, *image.shape[-3:])
-        height, width, channels = frames.shape[1:]
+        height, width = frames.shape[1:3]
         side = min(height, width)
         contrast_ev = lerp(self.contrast_ev_range, level) * fade_in(level)
         middle = rng.uniform(0.4, 0.6, 2)
@@ -159,11 +160,11 @@ class Backlight:
         for out, frame, (centre_x, centre_y), fresh in zip(noisy, frames, centres, streams, strict=True):
             across = ((np.arange(width) - centre_x) / (self.radius * side)) ** 2
             down = ((np.arange(height) - centre_y) / (1.3 * self.radius * side)) ** 2
-            shade = _subject_share(across, down)
-            shade *= np.float32(-contrast_ev)
-            shade += np.float32(0.5 * contrast_ev + math.log2(LINEAR_STEPS))
-            gain = np.exp2(shade, out=shade)
-            _expose(frame, gain if channels == 1 else cv2.merge([gain] * channels), fresh, out)
+            for rows in bands(frame.shape):
+                shade = _subject_share(across, down[rows])
+                shade *= np.float32(-contrast_ev * math.log(2))
+                shade += np.float32(0.5 * contrast_ev * math.log(2))
+                _expose(frame[rows], np.exp(shade, out=shade), fresh, out[rows])
         clipped = cv2.compare(noisy.reshape(-1), 255, cv2.CMP_EQ)
         achieved = {"contrast_ev": contrast_ev, "clipped_share": round(cv2.countNonZero(clipped) / clipped.size, 6)}
         return noisy.reshape(image.shape), achieved
@@ -174,27 +175,24 @@ def dithered_index(frame: Pixels, rng: np.random.Generator) -> npt.NDArray[np.ui
 
     Args:
         frame: uint8 of any shape.
-        rng: the random stream, half a byte per value.
+        rng: the random stream, one draw.
 
     Returns:
         16 · grey level + (0 … 15), flat.
     """
-    nibbles = np.frombuffer(rng.bytes(-(-frame.size // 2)), np.uint8)
-    index = frame.reshape(-1).astype(np.uint16)
-    index <<= 4
-    index[::2] |= nibbles & 15
-    index[1::2] |= nibbles[: frame.size // 2] >> 4
+    index = paired(frame.reshape(-1), random_bytes(rng, frame.size))
+    index >>= 4
     return index
 
 
 def _expose(frame: Pixels, gain: npt.NDArray[np.float32], rng: np.random.Generator, out: Pixels) -> None:
-    """Write `frame` into `out` with its linear light in [0, 1] times a `gain` per value, clipped to LINEAR_STEPS."""
-    for values, gains, into in _blocks(frame, gain, out):
-        steps = _dithered_floats().take(dithered_index(values, rng), mode="clip")
-        steps *= gains
-        steps += np.float32(0.5)
-        np.minimum(steps, LINEAR_STEPS, out=steps)
-        encoded().take(steps.astype(np.int32), out=into, mode="clip")
+    """Write `frame` into `out` with its linear light times a `gain` per pixel, (H, W), clipped at white."""
+    cv2 = need("cv2", extra="image")
+    light = look_up(dithered_index(frame, rng), _dithered_floats())
+    gains = gain if frame.shape[2] == 1 else cv2.cvtColor(gain, cv2.COLOR_GRAY2RGB)
+    # As rows, for OpenCV takes an array of four values for a colour.
+    steps = cv2.multiply(light[None], gains.reshape(1, -1), scale=LINEAR_STEPS, dtype=cv2.CV_16U)
+    look_up(steps.reshape(out.shape), encoded(), out=out)
 
 
 def _blocks(*arrays: npt.NDArray[Any]) -> Iterator[tuple[npt.NDArray[Any], ...]]:

@@ -17,14 +17,14 @@ from ..extras import need
 from ..path import Range, check_range, fade_in, lerp, loglerp
 from ..registry import register
 from .drift import Held, check_time_constant, drifts
-from .light import grid_shape, plasma, relight
-from .low_light import decoded
+from .light import enlarged, grid_shape, in_steps, plasma, relight
+from .low_light import LINEAR_STEPS, decoded
 
 _GRID = 112
 _SHADOW_GRID = 96
 _DROPLETS = 20
 _SCATTER_GRID = 24
-_SCATTER_FROM = 192
+_SCATTER_FROM = 96
 _GHOSTS = 6
 _EDGES = 5
 
@@ -62,6 +62,7 @@ class DirtyLens:
         first_frame: int = 0,
     ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
         """Soil the view of an image (H, W, C) or a clip (T, H, W, C), uint8."""
+        cv2 = need("cv2", extra="image")
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
         height, width, channels = frames.shape[1:]
         rows, columns = grid_shape(height, width, _GRID)
@@ -74,12 +75,12 @@ class DirtyLens:
         kept = np.exp(-np.float32(optical_depth) * dirt)
         tint = (passed if channels == 3 else passed[1:2]).astype(np.float32)
         returned = ((1 - kept) * (1 + np.float32(0.5) * lit))[..., None] * tint
-        kept = _enlarged(kept, height, width)
+        kept = enlarged(in_steps(kept), height, width)
         noisy = np.empty_like(frames)
         for frame, out in zip(frames, noisy, strict=True):
-            veil = _enlarged(_scattered(frame), rows, columns)
-            out[...] = relight(frame, kept, _enlarged(veil * returned, height, width))
-        return noisy.reshape(image.shape), {"scattered": round(1 - float(kept.mean()), 6)}
+            veil = enlarged(_scattered(frame), rows, columns)
+            relight(frame, kept, enlarged(in_steps(veil * returned), height, width), out)
+        return noisy.reshape(image.shape), {"scattered": round(1 - cv2.mean(kept)[0] / LINEAR_STEPS, 6)}
 
 
 @register("image/sun_flare")
@@ -127,13 +128,12 @@ class SunFlare:
         stray_light = loglerp(self.stray_light_range, level) * fade_in(level)
         x = ((np.arange(columns, dtype=np.float32) + np.float32(0.5)) / np.float32(side))[None]
         y = ((np.arange(rows, dtype=np.float32) + np.float32(0.5)) / np.float32(side))[:, None]
-        all_seen = np.ones((height, width), np.float32)
         noisy = np.empty_like(frames)
         for frame, moved, out in zip(frames, wander.T, noisy, strict=True):
             flare = shape.at(x, y, source + moved / 8, size / 2)
             gain = np.float32(stray_light / float(flare.mean(dtype=np.float64)))
             light = flare if channels == 3 else flare.mean(2, keepdims=True)
-            out[...] = relight(frame, all_seen, _enlarged(light * gain, height, width).reshape(frame.shape))
+            relight(frame, added=enlarged(in_steps(light * gain), height, width).reshape(frame.shape), out=out)
         return noisy.reshape(image.shape), {"stray_light": stray_light}
 
 
@@ -190,18 +190,17 @@ class Shadow:
         x = ((np.arange(columns, dtype=np.float32) + np.float32(0.5)) / np.float32(side))[None]
         y = ((np.arange(rows, dtype=np.float32) + np.float32(0.5)) / np.float32(side))[:, None]
         at_first = _beyond(x, y, centre, angles, reach)
-        edge_place = float(np.quantile(at_first, lerp(self.area_range, level)))
+        rank = round(lerp(self.area_range, level) * (at_first.size - 1))
+        edge_place = float(np.partition(at_first, rank, axis=None)[rank])
         noisy = np.empty_like(frames)
-        none = np.zeros((height, width), np.float32)
         area = 0.0
         for frame, moved, out in zip(frames, wander.T, noisy, strict=True):
             beyond = _beyond(x, y, centre + moved / 6, angles, reach) if moved.any() else at_first
             shaded = np.clip((edge_place - beyond) * np.float32(1 / penumbra) + np.float32(0.5), 0, 1)
             shaded *= shaded * (3 - 2 * shaded)
             area += float(shaded.mean()) / len(frames)
-            dark = _enlarged(shaded, height, width)
-            seen = cv2.merge([1 - dark * np.float32(1 - light) for light in sky]).reshape(frame.shape)
-            out[...] = relight(frame, seen, none)
+            seen = cv2.merge([in_steps(1 - shaded * np.float32(1 - light)) for light in sky])
+            relight(frame, enlarged(seen, height, width).reshape(frame.shape), out=out)
         return noisy.reshape(image.shape), {"exposure_ev": exposure_ev, "shaded_area": round(area, 6)}
 
 
@@ -309,20 +308,16 @@ class _FlareShape:
         halo = spread * (1 + np.float32(self.ray_strength) * ray) + np.float32(0.12) / (1 + 6 * distance)
 
         ghosts = source + self.ghost_places[:, None] * (centre - source)
-        ghost_x, ghost_y = (ghosts / self.ghost_radii[:, None]).astype(np.float32).T[..., None]
-        size = self.ghost_radii.astype(np.float32)[:, None]
-        out = ((x / size - ghost_x) ** 2)[:, None, :] + ((y.T / size - ghost_y) ** 2)[:, :, None]
-        discs = np.clip(4 - 4 * out, 0, 1)
-        discs *= np.float32(0.6) + np.float32(0.4) * out * out
-        layers = np.concatenate([halo[None], discs]).reshape(_GHOSTS + 1, -1)
-        colours = np.concatenate([self.colour[None], self.ghost_colours]).astype(np.float32)
-        flare = (layers.T @ colours).reshape(*halo.shape, 3)
+        flare: Floats = cv2.merge([halo * np.float32(light) for light in self.colour])
+        for (ghost_x, ghost_y), size, colour in zip(ghosts, self.ghost_radii, self.ghost_colours, strict=True):
+            left, right = np.searchsorted(x[0], (ghost_x - size, ghost_x + size))
+            top, bottom = np.searchsorted(y[:, 0], (ghost_y - size, ghost_y + size))
+            if left == right or top == bottom:
+                continue
+            across = ((x[:, left:right] - np.float32(ghost_x)) * np.float32(1 / size)) ** 2
+            out = across + ((y[top:bottom] - np.float32(ghost_y)) * np.float32(1 / size)) ** 2
+            disc = np.clip(4 - 4 * out, 0, 1) * (np.float32(0.6) + np.float32(0.4) * out * out)
+            flare[top:bottom, left:right] += disc[..., None] * colour.astype(np.float32)
         flare *= np.float32((1 - self.veil) / flare.mean())
         flare += (self.veil * self.colour / self.colour.mean()).astype(np.float32)
         return flare
-
-
-def _enlarged(field: Floats, height: int, width: int) -> Floats:
-    cv2 = need("cv2", extra="image")
-    large: Floats = cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR)
-    return large.reshape(height, width, *field.shape[2:])

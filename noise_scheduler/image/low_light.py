@@ -3,8 +3,8 @@
 Pixel values are decoded to linear light with the sRGB transfer function (IEC 61966-2-1), counted in electrons,
 and encoded back to 8 bits.
 
-Public: `LowLight`, `reading_tables`, `expose`, `srgb_to_linear`, `linear_to_srgb`, `decoded`, `encoded`,
-`decode_steps`, `encode_steps`, `LINEAR_STEPS`.
+Public: `LowLight`, `reading_tables`, `readings`, `expose`, `grey_shares`, `srgb_to_linear`, `linear_to_srgb`,
+`decoded`, `encoded`, `decode_steps`, `encode_steps`, `LINEAR_STEPS`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from ..path import Range, check_range, fade_in, lerp
 from ..registry import register
 from .drift import Held, check_time_constant, factors
 from .frames import frame_streams
-from .grain import table_normals
+from .grain import code_normals, look_up, normal_codes, paired
 
-LINEAR_STEPS = 1 << 14
-"""Steps of linear light in the table `encoded`; five of them make the smallest 8-bit step of sRGB."""
+LINEAR_STEPS = 65535
+"""Steps of linear light in the table `encoded`; twenty of them make the smallest 8-bit step of sRGB."""
 
 _LOG_DRIFT = 0.1
-_BLOCK = 1 << 15  # values worked on at a time, so that they stay in the cache
+_BLOCK = 1 << 16  # values worked on at a time, so that they stay in the cache
+_COUNTED = 1 << 15  # values of a frame that are counted at least, if it has so many
 
 Doubles = npt.NDArray[np.float64]
 ReadingTables = tuple[Doubles, Doubles, Doubles]
@@ -92,8 +93,8 @@ class LowLight:
         counts = np.zeros(256)
         for out, frame, factor, fresh in zip(noisy, frames, drift, streams, strict=True):
             frame_e = self.full_well_e * 2.0 ** (exposure_ev * factor) * decoded()
-            tables = reading_tables(frame_e, self.read_noise_e, self.full_well_e, fade)
-            counts += expose(frame, tables, fresh, out)
+            expose(frame, readings(*reading_tables(frame_e, self.read_noise_e, self.full_well_e, fade)), fresh, out)
+            counts += grey_shares(frame).sum(1)
 
         signal_e = self.full_well_e * 2.0**exposure_ev * decoded()
         achieved = {"exposure_ev": exposure_ev}
@@ -117,44 +118,52 @@ def reading_tables(signal_e: Doubles, read_noise_e: float, full_well_e: float, f
         fade: share of the noise that is added.
 
     Returns:
-        (base, spread, skew), each (256,) in table steps, of which `LINEAR_STEPS` are white; half a step is
-        included in base, so that truncation rounds.
+        (base, spread, skew), each (256,) in table steps, of which `LINEAR_STEPS` are white.
     """
     variance = signal_e + read_noise_e**2
     skew = signal_e / (6 * variance)
     spread = np.sqrt(variance - 2 * skew**2)
     step_e = full_well_e / LINEAR_STEPS
-    return (signal_e - fade * skew) / step_e + 0.5, fade * spread / step_e, fade * skew / step_e
+    return (signal_e - fade * skew) / step_e, fade * spread / step_e, fade * skew / step_e
+
+
+def readings(base: Doubles, spread: Doubles, skew: Doubles) -> npt.NDArray[np.uint8]:
+    """The grey level that is read for every grey level and every normal deviate of `code_normals`, (65536,)."""
+    normals = code_normals()
+    steps = skew.astype(np.float32)[:, None] * normals
+    steps += spread.astype(np.float32)[:, None]
+    steps *= normals
+    steps += (base + 0.5).astype(np.float32)[:, None]
+    return encode_steps(steps).reshape(-1)
 
 
 def expose(
-    frame: npt.NDArray[np.uint8], tables: ReadingTables, rng: np.random.Generator, out: npt.NDArray[np.uint8]
-) -> Doubles:
-    """Write a reading of every value of `frame`, encoded as sRGB, into `out`.
+    frame: npt.NDArray[np.uint8],
+    table: npt.NDArray[np.uint8],
+    rng: np.random.Generator,
+    out: npt.NDArray[np.uint8],
+) -> None:
+    """Write what is read of every value of `frame` into `out`.
 
     Args:
         frame, out: contiguous uint8 of one shape.
-        tables: from `reading_tables`.
-        rng: the random stream, one draw per value.
-
-    Returns:
-        How often each grey level stands in `frame`, (256,).
+        table: what is read for every grey level and every normal deviate, as from `readings`.
+        rng: the random stream.
     """
-    cv2 = need("cv2", extra="image")
-    base, spread, skew = (table.astype(np.float32) for table in tables)
     flat, noisy = frame.reshape(-1), out.reshape(-1)
-    counts = np.zeros(256)
+    codes = normal_codes(rng, flat.size)
     for start in range(0, flat.size, _BLOCK):
-        block = flat[start : start + _BLOCK]
-        normals = table_normals(rng, block.size)
-        steps = cv2.LUT(block, skew).reshape(-1)
-        steps *= normals
-        steps += cv2.LUT(block, spread).reshape(-1)
-        steps *= normals
-        steps += cv2.LUT(block, base).reshape(-1)
-        noisy[start : start + _BLOCK] = encode_steps(steps)
-        counts += cv2.calcHist([block], [0], None, [256], [0, 256]).reshape(-1)
-    return counts
+        block = slice(start, start + _BLOCK)
+        look_up(paired(flat[block], codes[block]), table, out=noisy[block])
+
+
+def grey_shares(frame: npt.NDArray[np.uint8]) -> Doubles:
+    """Share of each grey level in each channel of a picture (H, W, C), (256, C); of a large one, in every nth row."""
+    cv2 = need("cv2", extra="image")
+    rows = np.ascontiguousarray(frame[:: max(1, frame.size // _COUNTED)])
+    counts = [cv2.calcHist([rows], [channel], None, [256], [0, 256]) for channel in range(frame.shape[2])]
+    shares: Doubles = np.stack(counts, -1).reshape(256, -1) / (rows.size / frame.shape[2])
+    return shares
 
 
 def srgb_to_linear(encoded: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -177,13 +186,12 @@ def decode_steps(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
 
 def encode_steps(steps: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
     """Grey levels of linear light in table steps, half a step added; contiguous `steps` are overwritten."""
-    encoding = encoded()
     flat = np.ascontiguousarray(steps).reshape(-1)
     greys = np.empty(flat.size, np.uint8)
     for start in range(0, flat.size, _BLOCK):
         part = flat[start : start + _BLOCK]
         np.clip(part, 0, LINEAR_STEPS, out=part)
-        greys[start : start + _BLOCK] = encoding.take(part.astype(np.int32))
+        look_up(part.astype(np.uint16), encoded(), out=greys[start : start + _BLOCK])
     return greys.reshape(steps.shape)
 
 

@@ -20,11 +20,21 @@ from ..extras import need
 from ..path import Range, check_range, fade_in, loglerp
 from ..registry import register
 from .frames import frame_streams
-from .grain import table_normals
-from .low_light import LINEAR_STEPS, decode_steps, decoded, encode_steps, expose, reading_tables
+from .grain import code_normals, table_normals
+from .light import bands
+from .low_light import (
+    LINEAR_STEPS,
+    decode_steps,
+    decoded,
+    encode_steps,
+    expose,
+    grey_shares,
+    reading_tables,
+    readings,
+)
 
 _BASE_ISO = 100.0
-_BLOCK = 1 << 15  # values worked on at a time, so that they stay in the cache
+_BLOCK = 1 << 16  # values worked on at a time, so that they stay in the cache
 _BAND_LINES = (1, 4, 16)
 _BAND_COLOUR = 0.3  # share of the variance of banding that each colour has for itself
 
@@ -67,12 +77,13 @@ class SensorNoise:
         iso = loglerp(self.iso_range, level)
         white_e = self.full_well_e * _BASE_ISO / iso
         signal_e = white_e * decoded()
-        tables = reading_tables(signal_e, self.read_noise_e, white_e, fade)
+        table = readings(*reading_tables(signal_e, self.read_noise_e, white_e, fade))
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
         noisy = np.empty_like(frames)
         counts = np.zeros(256)
         for out, frame, fresh in zip(noisy, frames, frame_streams(rng, len(frames), first_frame), strict=True):
-            counts += expose(frame, tables, fresh, out)
+            expose(frame, table, fresh, out)
+            counts += grey_shares(frame).sum(1)
 
         achieved = {"iso": iso}
         signal_power = float(counts @ signal_e**2)
@@ -108,9 +119,8 @@ class GaussianNoise:
 
         def add(block: Pixels, fresh: np.random.Generator) -> Pixels:
             noise = table_normals(fresh, block.size)
-            noise *= np.float32(sigma)
             # As rows, for OpenCV takes an array of four values for a colour.
-            noisy: Pixels = cv2.add(block.reshape(1, -1), noise.reshape(1, -1), dtype=cv2.CV_8U)
+            noisy: Pixels = cv2.addWeighted(block[None], 1, noise[None], sigma, 0, dtype=cv2.CV_8U)
             return noisy.reshape(-1)
 
         return _in_blocks(image, add, rng, first_frame), {"sigma": sigma}
@@ -140,22 +150,17 @@ class SpeckleNoise:
         self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
     ) -> tuple[Pixels, dict[str, float]]:
         """Illuminate an image (H, W, C) or a clip (T, H, W, C), uint8."""
-        cv2 = need("cv2", extra="image")
         contrast = loglerp(self.contrast_range, level) * fade_in(level)
-        light = (LINEAR_STEPS * decoded()).astype(np.float32)
         middle, slope = _gamma_cube(contrast)
-
-        def illuminate(block: Pixels, fresh: np.random.Generator) -> Pixels:
-            root = table_normals(fresh, block.size)
-            root *= np.float32(slope)
-            root += np.float32(middle)
-            steps = root * root
-            steps *= root
-            steps *= cv2.LUT(block, light).reshape(-1)
-            steps += np.float32(0.5)
-            return encode_steps(steps)
-
-        return _in_blocks(image, illuminate, rng, first_frame), {"contrast": contrast}
+        gains = np.maximum(middle + slope * code_normals(), 0) ** 3
+        table = encode_steps((LINEAR_STEPS * decoded()).astype(np.float32)[:, None] * gains + np.float32(0.5)).reshape(
+            -1
+        )
+        frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
+        noisy = np.empty_like(frames)
+        for out, frame, fresh in zip(noisy, frames, frame_streams(rng, len(frames), first_frame), strict=True):
+            expose(frame, table, fresh, out)
+        return noisy.reshape(image.shape), {"contrast": contrast}
 
 
 @register("image/impulse_noise", stage="channel")
@@ -222,7 +227,7 @@ class Banding:
     ) -> tuple[Pixels, dict[str, float]]:
         """Stripe an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")
-        frames = image.reshape(-1, *image.shape[-3:])
+        frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
         height, width, channels = frames.shape[1:]
         offset = loglerp(self.offset_range, level) * fade_in(level)
         size = LINEAR_STEPS * offset
@@ -231,10 +236,11 @@ class Banding:
         noisy = np.empty_like(frames)
         for striped, frame, fresh in zip(noisy, frames, frame_streams(rng, len(frames), first_frame), strict=True):
             row = row_size * _stripes(fresh, height, channels)
-            steps = decode_steps(frame)
-            steps += cv2.repeat(row.reshape(height, 1, channels), 1, width).reshape(frame.shape)
-            steps += columns
-            striped[...] = encode_steps(steps)
+            for rows in bands(frame.shape):
+                steps = decode_steps(frame[rows])
+                steps += cv2.repeat(row[rows].reshape(-1, 1, channels), 1, width).reshape(steps.shape)
+                steps += columns
+                striped[rows] = encode_steps(steps)
         return noisy.reshape(image.shape), {"offset": offset}
 
 
@@ -310,7 +316,7 @@ def _gamma_cube(contrast: float) -> tuple[float, float]:
 def _struck(
     rng: np.random.Generator, places: int, share: float, white_share: float
 ) -> tuple[npt.NDArray[np.intp], Pixels]:
-    """(index, 255 or 0) of places struck at random; a larger share strikes the same places and more."""
+    """(index, 255 or 0) of places struck at random, in order; a larger share strikes the same places and more."""
     draws = rng.integers(0, 2**32 - 1, places, dtype=np.uint32, endpoint=True)
     struck = np.flatnonzero(draws < min(round(share * 2**32), 2**32 - 1))
     low_bits = draws[struck] & np.uint32(0xFFF)  # as good as independent of the size
@@ -337,15 +343,21 @@ def _demosaiced(frame: Pixels, row: npt.NDArray[np.intp], column: npt.NDArray[np
     Bilinear demosaicing is linear: what changes in the picture is the demosaicing of what changes in the mosaic.
     """
     cv2 = need("cv2", extra="image")
-    height, width = frame.shape[:2]
+    width = frame.shape[1]
     colour = (row & 1) + (column & 1)  # RGGB: red where both are even, blue where both are odd
-    change = np.zeros((3, height, width), np.float32)
-    change[colour, row, column] = reading - frame[row, column, colour].astype(np.float32)
     sparse = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], np.float32) / 4
     green = np.array([[0, 1, 0], [1, 4, 1], [0, 1, 0]], np.float32) / 4
-    spread = [
-        cv2.filter2D(plane, -1, kernel, borderType=cv2.BORDER_CONSTANT)
-        for plane, kernel in zip(change, (sparse, green, sparse), strict=True)
-    ]
-    damaged: Pixels = cv2.add(frame, cv2.merge(spread), dtype=cv2.CV_8U)
-    return damaged.reshape(frame.shape)
+    damaged = np.empty_like(frame)
+    for rows in bands(frame.shape):
+        top, bottom = rows.start, min(rows.stop, len(frame))
+        near = slice(*np.searchsorted(row, (top - 1, bottom + 1)))  # a row more either way
+        at = colour[near], row[near] - top + 1, column[near]
+        change = np.zeros((3, bottom - top + 2, width), np.float32)
+        change[at] = reading[near] - frame[row[near], column[near], colour[near]].astype(np.float32)
+        spread = [
+            cv2.filter2D(plane, -1, kernel, borderType=cv2.BORDER_CONSTANT).reshape(plane.shape)[1:-1]
+            for plane, kernel in zip(change, (sparse, green, sparse), strict=True)
+        ]
+        changed = cv2.add(frame[rows].reshape(1, -1), cv2.merge(spread).reshape(1, -1), dtype=cv2.CV_8U)
+        damaged[rows] = changed.reshape(-1, *frame.shape[1:])
+    return damaged

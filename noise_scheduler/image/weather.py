@@ -9,6 +9,7 @@ Public: `Fog`, `Rain`, `Snow`.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,8 @@ from ..extras import need
 from ..path import Range, check_range, fade_in, loglerp
 from ..registry import register
 from .drift import Held, check_time_constant, drifts, factors
-from .light import bands, grid_shape, plasma, relight
+from .light import enlarged, grid_shape, in_steps, plasma, under_sky
+from .low_light import LINEAR_STEPS
 
 _FOG_CELLS = 64
 _LOG_FOG_DRIFT = 0.2
@@ -31,6 +33,7 @@ _DROPS_PER_LAYER = (1, 4, 11)  # of 16
 _STREAK_LENGTHS = (0.16, 0.09, 0.05)  # near to far, fractions of the shorter side
 _STREAK_WIDTHS = (0.008, 0.0045, 0.003)
 _STREAK_DEPTH = 0.6
+_ROW_PX = 2  # rows of a sheet of streaks are so many columns high
 _LEAN_DEG = 12.0
 
 _FLAKES_PER_LAYER = (1, 4, 11)
@@ -106,16 +109,15 @@ class Fog:
             left, top = drift * math.cos(heading), drift * math.sin(heading)
             to_bank = np.array([[zoom, 0, left % 1], [0, zoom, top % 1]])
             bank = density.take(_mirrored(math.floor(top)), 0).take(_mirrored(math.floor(left)), 1)
-            np.exp(np.float32(-optical_depth * factor) * bank, out=bank)
             seen = cv2.warpAffine(
-                bank,
+                in_steps(np.exp(np.float32(-optical_depth * factor) * bank)),
                 to_bank,
                 (width, height),
                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                borderMode=cv2.BORDER_REFLECT_101,
+                borderMode=cv2.BORDER_CONSTANT,  # the bank is larger than the picture, and no other border is quick
             ).reshape(height, width)
-            out[...] = _under_sky(frame, seen, sky)
-            transmission += float(seen.mean()) / len(frames)
+            under_sky(frame, seen, sky, out)
+            transmission += cv2.mean(seen)[0] / LINEAR_STEPS / len(frames)
         return noisy.reshape(image.shape), {"optical_depth": optical_depth, "transmission": round(transmission, 6)}
 
 
@@ -164,38 +166,39 @@ class Rain:
         rows, columns = grid_shape(height, width, _RAIN_GRID)
         side = min(rows, columns)
         steepest = math.radians(abs(lean_deg) + 6)
-        fall = math.ceil(rows * math.cos(min(steepest, 0.1)) + columns * math.sin(steepest)) + 2
+        fall = math.ceil((rows * math.cos(min(steepest, 0.1)) + columns * math.sin(steepest)) / _ROW_PX) + 2
         across = math.ceil(columns * math.cos(min(steepest, 0.1)) + rows * math.sin(steepest)) + 2
-        layers = _Particles.draw(
-            rng, _DROPS_PER_LAYER, [length * wide for length, wide in zip(_STREAK_LENGTHS, _STREAK_WIDTHS, strict=True)]
-        )
+        longest = math.ceil(side * _STREAK_LENGTHS[0] / _ROW_PX)  # above the sheet, whence streaks come in
+        areas = [length * wide for length, wide in zip(_STREAK_LENGTHS, _STREAK_WIDTHS, strict=True)]
+        wanted = depth / (1 - math.exp(-_STREAK_DEPTH)) * _ROW_PX * (longest + fall) * across / side**2
+        layers = _Particles.draw(rng, _DROPS_PER_LAYER, areas, [wanted] * len(areas))
         noisy = np.empty_like(frames)
         hidden = 0.0
         for index, (frame, out, swayed) in enumerate(zip(frames, noisy, sway, strict=True), first_frame):
-            sheet = np.zeros((fall, across), np.float32)
-            for layer, (length, wide) in enumerate(zip(_STREAK_LENGTHS, _STREAK_WIDTHS, strict=True)):
-                weights, x, y = layers.of(layer, depth / (1 - math.exp(-_STREAK_DEPTH)) * fall * across / side**2)
-                y = _moved(y, length / _EXPOSURE_S * index / fps * side / fall)
-                sheet += _streaks(weights, x, y, sheet.shape, length * side, wide * side)
+            ends = []
+            for (weights, x, y), length, wide in zip(layers.each(), _STREAK_LENGTHS, _STREAK_WIDTHS, strict=True):
+                y = _moved(y, length / _EXPOSURE_S * index / fps * side / (_ROW_PX * (longest + fall)))
+                ends.append(_streak_ends(weights, x, y, (across, longest + fall), length * side / _ROW_PX, wide * side))
+            cells, changes = (np.concatenate(parts) for parts in zip(*ends, strict=True))
+            sheet = np.bincount(cells, changes, (longest + fall + 1) * across).cumsum().reshape(across, -1)
+            sheet = sheet[:, longest:-1].astype(np.float32)
             turn = math.radians(lean_deg + 2 * float(np.clip(swayed, -2, 2)))
             cosine, sine = math.cos(turn) * rows / height, math.sin(turn) * rows / height
             to_sheet = np.array(
                 [
+                    [-sine / _ROW_PX, cosine / _ROW_PX, fall / 2 - (cosine * height - sine * width) / (2 * _ROW_PX)],
                     [cosine, sine, across / 2 - (cosine * width + sine * height) / 2],
-                    [-sine, cosine, fall / 2 - (cosine * height - sine * width) / 2],
                 ]
             )
             seen = cv2.warpAffine(
-                sheet,
+                in_steps(cv2.exp(np.float32(-_HAZE * depth) - sheet)),
                 to_sheet,
                 (width, height),
                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                borderMode=cv2.BORDER_REFLECT,
+                borderMode=cv2.BORDER_CONSTANT,  # the sheet is larger than the picture, and no other border is quick
             ).reshape(height, width)
-            seen += np.float32(_HAZE * depth)
-            np.exp(np.negative(seen, out=seen), out=seen)
-            out[...] = _under_sky(frame, seen, sky)
-            hidden += (1 - float(seen.mean())) / len(frames)
+            under_sky(frame, seen, sky, out)
+            hidden += (1 - cv2.mean(seen)[0] / LINEAR_STEPS) / len(frames)
         return noisy.reshape(image.shape), {"cover": round(hidden, 6), "lean_deg": lean_deg}
 
 
@@ -241,33 +244,31 @@ class Snow:
         sky = _sky(rng, 0.8, 1.0, channels)
         opacity = [1 - math.exp(-flake) for flake in _FLAKE_DEPTHS]
         areas = [math.pi * radius**2 * share for radius, share in zip(_FLAKE_RADII, opacity, strict=True)]
-        layers = _Particles.draw(rng, _FLAKES_PER_LAYER, areas)
+        grids = [grid_shape(height, width, side) for side in _FLAKE_GRIDS]
+        sides = [min(grid) for grid in grids]
+        rims = [math.ceil(radius * side) + 1 for radius, side in zip(_FLAKE_RADII, sides, strict=True)]
+        sheets = [(rows + 2 * rim, columns + 2 * rim) for (rows, columns), rim in zip(grids, rims, strict=True)]
+        wanted = [depth * sheet[0] * sheet[1] / side**2 for sheet, side in zip(sheets, sides, strict=True)]
+        layers = _Particles.draw(rng, _FLAKES_PER_LAYER, areas, wanted)
 
         noisy = np.empty_like(frames)
         hidden = 0.0
         for index, (frame, out, blown) in enumerate(zip(frames, noisy, gust, strict=True), first_frame):
-            seen = np.full((height, width), _HAZE * depth, np.float32)
+            hiding = np.full(grids[-1], _HAZE * depth, np.float32)
             seconds = index / fps
-            for layer, (radius, flake_depth) in enumerate(zip(_FLAKE_RADII, _FLAKE_DEPTHS, strict=True)):
-                rows, columns = grid_shape(height, width, _FLAKE_GRIDS[layer])
-                side = min(rows, columns)
-                radius_px = radius * side
-                rim = math.ceil(radius_px) + 1
-                sheet_shape = rows + 2 * rim, columns + 2 * rim
-                weights, x, y = layers.of(layer, depth * sheet_shape[0] * sheet_shape[1] / side**2)
-                fall = _FALL_PER_S[layer]
+            for layer, (weights, x, y) in enumerate(layers.each()):
+                rim, shape, fall = rims[layer], sheets[layer], _FALL_PER_S[layer]
+                radius_px = _FLAKE_RADII[layer] * sides[layer]
                 swing = 0.02 * np.sin(2 * math.pi * (seconds % 1 + 50 * x)) - 0.02 * np.sin(100 * math.pi * x)
                 along = fall * (wind * seconds + 0.2 * float(blown))
-                x = _moved(x + swing * np.float32(side / sheet_shape[1]), along * side / sheet_shape[1])
-                y = _moved(y, fall * seconds * side / sheet_shape[0])
-                sheet = _splat(weights, x, y, sheet_shape)
-                disc = _disc(radius_px)
-                sheet = cv2.filter2D(sheet, -1, disc * np.float32(flake_depth * math.pi * radius_px**2))
-                sheet = np.ascontiguousarray(sheet.reshape(sheet_shape)[rim : rim + rows, rim : rim + columns])
-                seen += cv2.resize(sheet, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width)
-            np.exp(np.negative(seen, out=seen), out=seen)
-            out[...] = _under_sky(frame, seen, sky)
-            hidden += (1 - float(seen.mean())) / len(frames)
+                x = _moved(x + swing * np.float32(sides[layer] / shape[1]), along * sides[layer] / shape[1])
+                y = _moved(y, fall * seconds * sides[layer] / shape[0])
+                disc = _disc(radius_px) * np.float32(_FLAKE_DEPTHS[layer] * math.pi * radius_px**2)
+                sheet = cv2.filter2D(_splat(weights, x, y, shape), -1, disc).reshape(shape)
+                hiding += enlarged(np.ascontiguousarray(sheet[rim : shape[0] - rim, rim : shape[1] - rim]), *grids[-1])
+            seen = enlarged(in_steps(np.exp(np.negative(hiding, out=hiding), out=hiding)), height, width)
+            under_sky(frame, seen, sky, out)
+            hidden += (1 - cv2.mean(seen)[0] / LINEAR_STEPS) / len(frames)
         return noisy.reshape(image.shape), {"cover": round(hidden, 6)}
 
 
@@ -275,34 +276,46 @@ class Snow:
 class _Particles:
     """Places of drops or flakes of several distances; more appear as the depth rises, none moves for that."""
 
-    x: Floats
-    y: Floats
+    places: Floats
     per_layer: tuple[int, ...]
-    mean_area: float
+    groups: tuple[float, ...]
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, per_layer: tuple[int, ...], areas: list[float]) -> _Particles:
-        """`areas`: area × opacity of one particle of each layer, in squares of the shorter side."""
-        x, y = rng.random((2, _MOST_PARTICLES), dtype=np.float32).reshape(2, -1, sum(per_layer))
-        return cls(x, y, per_layer, float(np.dot(per_layer, areas)) / sum(per_layer))
+    def draw(
+        cls, rng: np.random.Generator, per_layer: tuple[int, ...], areas: list[float], wanted: list[float]
+    ) -> _Particles:
+        """Particles of which those of a layer, were they all there is, would cover the area that is wanted.
 
-    def of(self, layer: int, area_wanted: float) -> tuple[Floats, Floats, Floats]:
-        """(weights, x, y) of a layer's particles, of which all layers together cover `area_wanted`.
+        Args:
+            rng: the random stream; the number of draws depends on the areas.
+            per_layer: how many of each layer in a group of particles.
+            areas: area × opacity of one particle of each layer, in squares of the shorter side.
+            wanted: area on the sheet of each layer, in the same unit.
+        """
+        in_group, group_area = sum(per_layer), float(np.dot(per_layer, areas))
+        groups = tuple(area / group_area for area in wanted)
+        rows = min(math.ceil(max(groups)), _MOST_PARTICLES // in_group)
+        return cls(rng.random((rows, 2, in_group), dtype=np.float32), per_layer, groups)
+
+    def each(self) -> Iterator[tuple[Floats, Floats, Floats]]:
+        """(weights, x, y) of every layer's particles.
 
         The last ones are parts of particles, so that cover rises without steps; where there are too few, as in a
         picture that is much longer than it is wide, each is as much denser.
         """
-        groups, most = area_wanted / self.mean_area / sum(self.per_layer), len(self.x)
-        rows = min(math.ceil(groups), most)
-        columns = slice(sum(self.per_layer[:layer]), sum(self.per_layer[: layer + 1]))
-        weights = np.minimum(groups - np.arange(rows, dtype=np.float32), 1).repeat(self.per_layer[layer])
-        weights *= np.float32(max(1.0, groups / most))
-        return weights, self.x[:rows, columns].reshape(-1), self.y[:rows, columns].reshape(-1)
+        most, first = _MOST_PARTICLES // sum(self.per_layer), 0
+        for groups, count in zip(self.groups, self.per_layer, strict=True):
+            rows = min(math.ceil(groups), most)
+            weights = np.minimum(groups - np.arange(rows, dtype=np.float32), 1).repeat(count)
+            weights *= np.float32(max(1.0, groups / most))
+            x, y = self.places[:rows, :, first : first + count].transpose(1, 0, 2).reshape(2, -1)
+            yield weights, x, y
+            first += count
 
 
 def _mirrored(first: int) -> npt.NDArray[np.intp]:
-    """Cells of the fog from `first` on, one more than a picture is wide, where the bank goes on as its mirror image."""
-    cells = np.arange(first, first + _FOG_CELLS + 1) % (2 * _FOG_CELLS - 2)
+    """Cells of the fog from `first` on, two more than a picture is wide, where the bank goes on as its mirror image."""
+    cells = np.arange(first, first + _FOG_CELLS + 2) % (2 * _FOG_CELLS - 2)
     return np.minimum(cells, 2 * _FOG_CELLS - 2 - cells)
 
 
@@ -312,17 +325,25 @@ def _moved(place: Floats, way: float) -> Floats:
     return moved
 
 
-def _streaks(
-    weights: Floats, x: Floats, y: Floats, shape: tuple[int, int], length_px: float, width_px: float
-) -> Floats:
-    """Optical depth of upright streaks centred at (x, y) in [0, 1)² of a sheet that is joined at top and bottom."""
-    cv2 = need("cv2", extra="image")
-    long, wide = max(1, round(length_px)), max(1, round(width_px))
-    long = min(long, shape[0])
-    sheet = _splat(weights, x, y, shape)
-    gain = _STREAK_DEPTH * length_px * max(width_px, 1e-3)
-    blurred: Floats = cv2.blur(sheet, (wide, long), borderType=cv2.BORDER_REFLECT).reshape(shape)
-    return blurred * np.float32(gain)
+def _streak_ends(
+    weights: Floats, x: Floats, y: Floats, shape: tuple[int, int], length: float, width_px: float
+) -> tuple[npt.NDArray[np.intp], Floats]:
+    """(cells, changes) of a sheet turned on its side, whose cumulative sum is the optical depth of falling streaks.
+
+    The streaks begin at (x, y) in [0, 1)² of a sheet of so many columns and rows, and are joined at its sides. There is
+    one more row, for those that end below.
+    """
+    columns, rows = shape
+    long, wide = max(1, round(length)), max(1, round(width_px))
+    across, top = x * columns, (y * rows).astype(np.intp)
+    left = across.astype(np.intp)
+    share = across - left
+    depth = weights * np.float32(_STREAK_DEPTH * length * max(width_px, 1e-3) / (long * wide))
+    shares = [depth * (1 - share), *[depth] * (wide - 1), depth * share]
+    starts = [(left + step) % columns * (rows + 1) + top for step in range(wide + 1)]
+    more = np.minimum(top + long, rows) - top
+    cells = np.concatenate([*starts, *(start + more for start in starts)])
+    return cells, np.concatenate([*shares, *(-share for share in shares)])
 
 
 def _splat(weights: Floats, x: Floats, y: Floats, shape: tuple[int, int]) -> Floats:
@@ -359,13 +380,3 @@ def _sky(rng: np.random.Generator, darkest: float, brightest: float, channels: i
     luminance, tint = rng.uniform(darkest, brightest), rng.uniform(-0.04, 0.04)
     rgb = luminance * np.array([1 + tint, 1, 1 - tint])
     return np.minimum(rgb if channels == 3 else rgb[1:2], 1).astype(np.float32)
-
-
-def _under_sky(frame: npt.NDArray[np.uint8], seen: Floats, sky: Floats) -> npt.NDArray[np.uint8]:
-    cv2 = need("cv2", extra="image")
-    noisy = np.empty_like(frame)
-    for rows in bands(frame.shape):
-        hidden = 1 - seen[rows]
-        added = cv2.merge([hidden * light for light in sky])
-        noisy[rows] = relight(frame[rows], seen[rows], added.reshape(*hidden.shape, -1))
-    return noisy
