@@ -288,7 +288,7 @@ def _from_neighbours(frame: Pixels, lost: Mask, grid: _Grid) -> Pixels:
 def _from_above(frame: Pixels, lost: Mask, grid: _Grid) -> Pixels:
     """A picture whose lost blocks continue the last pixel row received above them; grey at the top."""
     above = _last_received(lost.T, False).T
-    source_row = np.where(above >= 0, (above + 1) * grid.block_px - 1, -1)
+    source_row = np.where(above >= 0, np.minimum((above + 1) * grid.block_px, grid.height) - 1, -1)
     across = np.arange(grid.width) // grid.block_px
     filled = _flat(frame, "grey")
     for row in np.flatnonzero(lost.any(1)):
