@@ -171,8 +171,7 @@ def covered_share(mask: Pixels) -> float:
 
 @cache
 def _angles() -> Doubles:
-    angles: Doubles = np.arange(_ANGLES) * (2 * math.pi / _ANGLES)
-    return angles
+    return np.arange(_ANGLES, dtype=np.float64) * (2 * math.pi / _ANGLES)
 
 
 @cache
