@@ -286,15 +286,19 @@ def _from_neighbours(frame: Pixels, lost: Mask, grid: _Grid) -> Pixels:
 
 
 def _from_above(frame: Pixels, lost: Mask, grid: _Grid) -> Pixels:
-    """A picture whose lost blocks continue the last pixel row received above them; grey at the top."""
-    above = _last_received(lost.T, False).T
-    source_row = np.where(above >= 0, np.minimum((above + 1) * grid.block_px, grid.height) - 1, -1)
+    """A picture whose lost blocks continue the last pixel row received above them, grey at the top."""
+    filled = frame.copy()
+    above = _flat(frame[:1], "grey")[0]
     across = np.arange(grid.width) // grid.block_px
-    filled = _flat(frame, "grey")
-    for row in np.flatnonzero(lost.any(1)):
-        source = source_row[row].take(across)
+    for row, lost_here in enumerate(lost):
         strip = filled[row * grid.block_px : (row + 1) * grid.block_px]
-        strip[...] = np.where(source[:, None] >= 0, frame[source, np.arange(grid.width)], strip[0])
+        last = frame[min((row + 1) * grid.block_px, grid.height) - 1]
+        if not lost_here.any():
+            above = last
+            continue
+        strip[...] = above
+        if not lost_here.all():
+            above = np.where(lost_here.take(across)[:, None], above, last)
     return filled
 
 
@@ -309,7 +313,9 @@ def _last_received(lost: Mask, from_right: bool) -> Integers:
 def _flat(frame: Pixels, colour: str) -> Pixels:
     rgb = _COLOURS[colour]
     value = rgb if frame.shape[2] == 3 else (round(sum(w * c for w, c in zip(_LUMA, rgb, strict=True))),)
-    return np.broadcast_to(np.array(value, np.uint8), frame.shape).copy()
+    flat = np.empty_like(frame)
+    flat[...] = np.tile(np.array(value, np.uint8), (frame.shape[1], 1))  # whole rows are copied much faster
+    return flat
 
 
 def _check_fields(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -110,10 +111,17 @@ class BitDepth:
         """Quantise an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")
         levels = stochastic_round(2 ** lerp(self.bits_range, level), rng)
-        steps = np.rint(np.arange(256) * ((levels - 1) / 255))
-        table = np.rint(steps * (255 / (levels - 1))).astype(np.uint8)
-        noisy: Pixels = cv2.LUT(np.ascontiguousarray(image).reshape(-1), table)
+        noisy: Pixels = cv2.LUT(np.ascontiguousarray(image).reshape(-1), _nearest_of(levels))
         return noisy.reshape(image.shape), {"quantiser_levels": levels}
+
+
+@lru_cache(maxsize=256)
+def _nearest_of(levels: int) -> Pixels:
+    """The nearest of so many equally spaced grey levels to each of 256."""
+    steps = np.rint(np.arange(256) * ((levels - 1) / 255))
+    table: Pixels = np.rint(steps * (255 / (levels - 1))).astype(np.uint8)
+    table.setflags(write=False)
+    return table
 
 
 def _resampled(
