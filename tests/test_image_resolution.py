@@ -44,7 +44,7 @@ def test_pixelate_gives_the_means_of_its_tiles():
     noisy, achieved = apply("image/pixelate", image, 1.0, tile_range=(1 / 6, 1 / 6))
     means = image.reshape(6, 10, 8, 10, 3).mean((1, 3))
     assert achieved["tile_px"] == pytest.approx(10)
-    assert np.abs(noisy - means.repeat(10, 0).repeat(10, 1)).max() <= 0.501
+    assert np.abs(noisy - means.repeat(10, 0).repeat(10, 1)).max() <= 0.8  # rounded twice
 
 
 @pytest.mark.parametrize("name", ["image/pixelate", "image/downscale"])
