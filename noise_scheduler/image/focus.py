@@ -222,7 +222,7 @@ class GlassBlur:
 
 
 def gaussian(frame: Picture, sigma_px: float) -> Picture:
-    """Filter a picture with a Gaussian cut off beyond three standard deviations; a wide one at a reduced size.
+    """Filter a picture with a Gaussian cut off at three standard deviations; a wide one at a reduced size.
 
     Args:
         frame: (H, W, C) uint8 or float32.
@@ -237,7 +237,7 @@ def gaussian(frame: Picture, sigma_px: float) -> Picture:
     def blur(small: Picture, factor_x: float, factor_y: float) -> Picture:
         sigmas = [math.sqrt((sigma_px / f) ** 2 - _resampled(f)) for f in (factor_x, factor_y)]
         kernel_x, kernel_y = (
-            cv2.getGaussianKernel(2 * math.ceil(3 * sigma) + 1, sigma, cv2.CV_32F)
+            cv2.getGaussianKernel(2 * round(3 * sigma) + 1, sigma, cv2.CV_32F)
             for sigma in (max(sigma, _LEAST_SIGMA_PX) for sigma in sigmas)
         )
         # Half as long as GaussianBlur takes for bytes, and rounded only once.
