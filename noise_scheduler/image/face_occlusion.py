@@ -98,12 +98,12 @@ def _lay_hand(
     surface = Surface.draw(shape, rng, frames.shape[-1])
 
     scale_px, opacity, mask_at_start = outline.fit(area, height, width, start, edge_px, (rows, columns))
-    noisy = np.empty_like(frames)
+    noisy = np.array(frames, order="C")
     hidden = 0.0
-    for frame, out, pose in zip(frames, noisy, path, strict=True):
+    for out, pose in zip(noisy, path, strict=True):
         there = np.array_equal(pose, start)
         mask = mask_at_start if there else outline.mask(height, width, pose, scale_px, edge_px, opacity)
-        out[...] = surface.paint(frame, mask, pose, scale_px)
+        surface.paint(out, mask, pose, scale_px)
         hidden += covered_share(mask[rows, columns]) / len(frames)
     return noisy, hidden
 

@@ -3,7 +3,7 @@
 An occluder is a polygon of equal steps of the angle about its centre, so that hand, bar, sheet and blob share one fast
 way of being drawn at any size.
 
-Public: `SHAPES`, `Outline`, `Surface`, `covered_share`, `laid_over`, `paths_from_start`.
+Public: `SHAPES`, `Outline`, `Surface`, `covered_share`, `lay_over`, `paths_from_start`.
 """
 
 from __future__ import annotations
@@ -221,8 +221,8 @@ class Surface:
         colour = tuple(rgb) if channels == 3 else (float(rgb @ (0.299, 0.587, 0.114)),)
         return cls(colour, tile, 0.0 if shape == "sheet" else 0.35)
 
-    def paint(self, frame: Pixels, mask: Pixels, pose: Doubles, scale_px: float) -> Pixels:
-        """`frame` (H, W, C) seen where `mask` (H, W) is 0, this surface where it is 255.
+    def paint(self, frame: Pixels, mask: Pixels, pose: Doubles, scale_px: float) -> None:
+        """Paint this surface over `frame` (H, W, C), contiguous, wholly where `mask` (H, W) is 255.
 
         Round things darken towards their edge.
         """
@@ -257,16 +257,14 @@ class Surface:
             shade *= 1 - np.float32(self.roundness) * rim * rim
         layer = cv2.merge([cv2.convertScaleAbs(shade, alpha=value) for value in self.colour])
         layer = cv2.resize(layer, (width, height), interpolation=cv2.INTER_LINEAR).reshape(frame.shape)
-        return laid_over(frame, layer, mask)
+        lay_over(frame, layer, mask)
 
 
-def laid_over(frame: Pixels, layer: Pixels, mask: Pixels) -> Pixels:
-    """`frame` (H, W, C) with `layer` over it as far as `mask` (H, W) says, mixed where that is neither 0 nor 255."""
+def lay_over(frame: Pixels, layer: Pixels, mask: Pixels) -> None:
+    """Lay `layer` over `frame` (H, W, C), contiguous, as far as `mask` (H, W) says, mixed where it is not 0 or 255."""
     cv2 = need("cv2", extra="image")
-    painted = frame.copy()
-    cv2.copyTo(layer, cv2.inRange(mask, 255, 255), painted)
+    cv2.copyTo(layer, cv2.inRange(mask, 255, 255), frame)
     mixed = np.flatnonzero(mask - np.uint8(1) < 254)  # neither 0, which wraps to 255, nor 255
-    pixels, over = (picture.reshape(-1, frame.shape[2]) for picture in (painted, layer))
+    pixels, over = (picture.reshape(-1, frame.shape[2]) for picture in (frame, layer))
     share = mask.reshape(-1)[mixed].astype(np.uint16)[:, None]
     pixels[mixed] = (pixels.take(mixed, 0) * (255 - share) + over.take(mixed, 0) * share + 127) // 255
-    return painted

@@ -67,12 +67,12 @@ class Occlusion:
         height, width = frames.shape[1:3]
         whole = slice(0, height), slice(0, width)
         scale_px, opacity, mask_at_start = outline.fit(area, height, width, start, edge_px, whole)
-        noisy = np.empty_like(frames)
+        noisy = np.array(frames, order="C")
         achieved_area = 0.0
-        for frame, out, pose in zip(frames, noisy, path, strict=True):
+        for out, pose in zip(noisy, path, strict=True):
             there = np.array_equal(pose, start)
             mask = mask_at_start if there else outline.mask(height, width, pose, scale_px, edge_px, opacity)
-            out[...] = surface.paint(frame, mask, pose, scale_px)
+            surface.paint(out, mask, pose, scale_px)
             achieved_area += covered_share(mask) / len(frames)
         return noisy.reshape(image.shape), {"occluded_area": round(achieved_area, 6), "shape": shape}
 
