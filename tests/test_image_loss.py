@@ -139,6 +139,16 @@ def test_concealment_of_slices_draws_the_last_row_downwards():
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_last_row_of_blocks_that_is_cut_may_be_lost_in_part(name):
+    for height, width in ((37, 51), (45, 33), (31, 64)):
+        image = noise_picture(height, width, 3)
+        for seed in range(12):
+            noisy, achieved = apply(name, image, 0.9, seed, fills=("conceal",))
+            lost = (noisy != image).any(-1).mean()
+            assert lost == pytest.approx(achieved["lost_share"], abs=0.1)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_received_blocks_are_untouched_and_everything_lost_is_flat_without_neighbours(name):
     image = noise_picture(56, 56, 3)
     noisy, achieved = apply(name, image, 0.5, fills=("conceal",))

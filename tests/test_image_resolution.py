@@ -44,7 +44,7 @@ def test_pixelate_gives_the_means_of_its_tiles():
     noisy, achieved = apply("image/pixelate", image, 1.0, tile_range=(1 / 6, 1 / 6))
     means = image.reshape(6, 10, 8, 10, 3).mean((1, 3))
     assert achieved["tile_px"] == pytest.approx(10)
-    assert np.abs(noisy - means.repeat(10, 0).repeat(10, 1)).max() <= 0.501
+    assert np.abs(noisy - means.repeat(10, 0).repeat(10, 1)).max() <= 0.8  # rounded twice
 
 
 @pytest.mark.parametrize("name", ["image/pixelate", "image/downscale"])
@@ -64,7 +64,8 @@ def test_downscale_by_linear_interpolation_between_area_means():
     noisy, achieved = apply("image/downscale", image, 1.0, factor_range=(0.25, 0.25), resamplers=("linear",))
     means = image.reshape(10, 4).mean(1)
     expected = np.interp(np.arange(40), 4 * np.arange(10) + 1.5, means)
-    assert achieved == {"factor": pytest.approx(0.5), "resampler": "linear"}  # the single column stays
+    assert achieved["factor"] == pytest.approx(0.5)  # the single column stays
+    assert achieved["resampler"] == "linear"
     assert np.abs(noisy.reshape(-1) - expected).max() <= 1.01
 
 

@@ -21,6 +21,7 @@ from .drift import Held, check_time_constant, drifts, factors
 
 _ANGLE_DRIFT_DEG = 25.0
 _LOG_LENGTH_DRIFT = 0.35
+_SHARPNESS = 3  # of the change from one pixel to the next across a line, 1 being linear interpolation
 _DIRECT_AREA = 130  # OpenCV turns to the Fourier transform, 10 times slower for lines, from this kernel size on
 
 
@@ -76,7 +77,10 @@ class MotionBlur:
 
 
 def line_kernel(length_px: float, angle_deg: float) -> npt.NDArray[np.float32]:
-    """The kernel of a straight line through the centre, anti-aliased by bilinear weights.
+    """The kernel of a straight line through the centre, anti-aliased.
+
+    Along its longer axis the line is sampled with tents. Across, a sample belongs to the nearest pixel or, near the
+    middle between two, to both.
 
     Args:
         length_px: any length ≥ 0; towards 0 the kernel becomes a single 1.
@@ -86,26 +90,25 @@ def line_kernel(length_px: float, angle_deg: float) -> npt.NDArray[np.float32]:
         (2r + 1, 2s + 1) float32 with sum 1, point-symmetric, r and s as small as the line allows.
     """
     angle = math.radians(angle_deg)
-    points = 8 * math.ceil(length_px) + 8
-    along = (np.arange(points) - (points - 1) / 2) * (length_px / points)
-    x, y = along * math.cos(angle), along * -math.sin(angle)
-    radius_x, radius_y = math.ceil(np.abs(x).max() - 1e-9), math.ceil(np.abs(y).max() - 1e-9)
-    left, top = np.floor(x), np.floor(y)
-    right_share, bottom_share = x - left, y - top
-    width = 2 * radius_x + 3  # one spare column and row on the far side, for right and bottom neighbours of weight 0
-    first = ((top + radius_y) * width + left + radius_x).astype(np.intp)
-    cells = np.concatenate([first, first + 1, first + width, first + width + 1])
-    weights = np.concatenate(
-        [
-            (1 - right_share) * (1 - bottom_share),
-            right_share * (1 - bottom_share),
-            (1 - right_share) * bottom_share,
-            right_share * bottom_share,
-        ]
-    )
-    grid = np.bincount(cells, weights, (2 * radius_y + 3) * width).reshape(-1, width)
-    kernel = grid[: 2 * radius_y + 1, : 2 * radius_x + 1]
-    return (0.5 * (kernel + kernel[::-1, ::-1]) / points).astype(np.float32)
+    x, y = math.cos(angle), -math.sin(angle)
+    if abs(y) > abs(x):
+        return np.ascontiguousarray(line_kernel(length_px, -90 - angle_deg).T)
+    half = max(abs(x) * length_px / 2, 1e-9)
+    reach = math.ceil(half - 1e-9)
+    column = np.arange(-reach, reach + 1)
+    # The integral of the tent around each column from one end of the line to the other.
+    ends = np.clip(np.stack([-half - column, half - column]), -1, 1)
+    weight = np.diff(ends - 0.5 * ends * np.abs(ends), axis=0)[0] / (2 * half)
+    row = column * (y / x)
+    above = np.floor(row)
+    below_share = np.clip(_SHARPNESS * (row - above - 0.5) + 0.5, 0, 1)
+    radius = int(np.abs(np.concatenate([above[below_share < 1], above[below_share > 0] + 1])).max())
+    kernel = np.zeros((2 * radius + 3, 2 * reach + 1), np.float32)
+    top = above.astype(np.intp) + radius
+    kernel[top, column + reach] = weight * (1 - below_share)
+    kernel[top + 1, column + reach] += weight * below_share
+    kernel = kernel[: 2 * radius + 1]
+    return 0.5 * (kernel + kernel[::-1, ::-1])
 
 
 def filter_line(frame: npt.NDArray[np.uint8], kernel: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:

@@ -15,7 +15,7 @@ from ..extras import need
 from ..path import Range, check_range, fade_in, lerp
 from ..registry import register
 from .drift import check_time_constant
-from .occluders import Outline, Surface, cover, paths_from_start, solve_scale
+from .occluders import Outline, Surface, covered_share, paths_from_start
 from .worn import WORN, Worn, WornPicture
 
 _SHAPES = ("hand", *WORN)
@@ -97,16 +97,14 @@ def _lay_hand(
     edge_px = max(1.0, rng.uniform(0.004, 0.015) * side)
     surface = Surface.draw(shape, rng, frames.shape[-1])
 
-    at_start = outline.lines(height, width, start, edge_px)
-    slope, offset = (np.ascontiguousarray(lines[rows, columns]) for lines in at_start)
-    scale_px = solve_scale(slope, offset, area)
-    noisy = np.empty_like(frames)
+    scale_px, opacity, mask_at_start = outline.fit(area, height, width, start, edge_px, (rows, columns))
+    noisy = np.array(frames, order="C")
     hidden = 0.0
-    for frame, out, pose in zip(frames, noisy, path, strict=True):
+    for out, pose in zip(noisy, path, strict=True):
         there = np.array_equal(pose, start)
-        alpha = cover(at_start if there else outline.lines(height, width, pose, edge_px), scale_px)
-        out[...] = surface.paint(frame, alpha, pose, scale_px)
-        hidden += float(alpha[rows, columns].mean(dtype=np.float64)) / len(frames)
+        mask = mask_at_start if there else outline.mask(height, width, pose, scale_px, edge_px, opacity)
+        surface.paint(out, mask, pose, scale_px)
+        hidden += covered_share(mask[rows, columns]) / len(frames)
     return noisy, hidden
 
 

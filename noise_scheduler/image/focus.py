@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,7 @@ _DIRECT_AREA = 130  # OpenCV turns to the Fourier transform, several times slowe
 
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
+Picture = TypeVar("Picture", Pixels, Floats)
 
 
 @register("image/gaussian_blur", stage="channel")
@@ -70,7 +72,7 @@ class GaussianBlur:
         )
         noisy = np.empty_like(frames)
         for blurred, frame, sigma_px in zip(noisy, frames, sigmas_px, strict=True):
-            blurred[...] = _rounded(gaussian(frame.astype(np.float32), sigma_px))
+            blurred[...] = gaussian(frame, sigma_px)
         return noisy.reshape(image.shape), {"sigma_px": mean_sigma_px}
 
 
@@ -219,27 +221,31 @@ class GlassBlur:
         return noisy.reshape(image.shape), {"displacement_px": displacement_px}
 
 
-def gaussian(frame: Floats, sigma_px: float) -> Floats:
-    """Filter a picture with a Gaussian; a wide one at a reduced size.
+def gaussian(frame: Picture, sigma_px: float) -> Picture:
+    """Filter a picture with a Gaussian cut off at three standard deviations; a wide one at a reduced size.
 
     Args:
-        frame: (H, W, C).
+        frame: (H, W, C) uint8 or float32.
         sigma_px: standard deviation ≥ 0, pixels. Below .6, where samples of a Gaussian miss its flanks, a part of the
             picture goes through a Gaussian of .6, such that the variance is right.
 
     Returns:
-        (H, W, C).
+        (H, W, C), of the same type.
     """
     cv2 = need("cv2", extra="image")
 
-    def blur(small: Floats, factor_x: float, factor_y: float) -> Floats:
+    def blur(small: Picture, factor_x: float, factor_y: float) -> Picture:
         sigmas = [math.sqrt((sigma_px / f) ** 2 - _resampled(f)) for f in (factor_x, factor_y)]
-        sigma_x, sigma_y = (max(sigma, _LEAST_SIGMA_PX) for sigma in sigmas)
-        blurred = cv2.GaussianBlur(small, (0, 0), sigma_x, sigmaY=sigma_y, borderType=cv2.BORDER_REFLECT)
-        share = min(1.0, (sigma_px / _LEAST_SIGMA_PX) ** 2)
-        return _mix(small, blurred, share)
+        kernel_x, kernel_y = (
+            cv2.getGaussianKernel(2 * round(3 * sigma) + 1, sigma, cv2.CV_32F)
+            for sigma in (max(sigma, _LEAST_SIGMA_PX) for sigma in sigmas)
+        )
+        # Half as long as GaussianBlur takes for bytes, and rounded only once.
+        blurred = cv2.sepFilter2D(small, -1, kernel_x, kernel_y, borderType=cv2.BORDER_REFLECT)
+        return _mix(small, blurred, min(1.0, (sigma_px / _LEAST_SIGMA_PX) ** 2))
 
-    return _at_reduced_size(frame, int(sigma_px / 2.5), blur)
+    factor = 2 ** int(math.log2(max(1.0, sigma_px / 2.4)))  # a power of two, which OpenCV reduces by in no time
+    return _at_reduced_size(frame, factor, blur)
 
 
 def disc_kernel(radius_x: float, radius_y: float) -> Floats:
@@ -314,13 +320,7 @@ def zoom_mean(frame: Floats, zoom: float, centre_x: float, centre_y: float) -> F
     return mean
 
 
-def _rounded(frame: Floats) -> Pixels:
-    cv2 = need("cv2", extra="image")
-    pixels: Pixels = cv2.convertScaleAbs(frame)
-    return pixels.reshape(frame.shape)
-
-
-def _at_reduced_size(frame: Floats, factor: int, blur: Callable[[Floats, float, float], Floats]) -> Floats:
+def _at_reduced_size(frame: Picture, factor: int, blur: Callable[[Picture, float, float], Picture]) -> Picture:
     """`blur` a picture that has been shrunk by `factor`, or as much as its size allows, and enlarge it again."""
     cv2 = need("cv2", extra="image")
     height, width = frame.shape[:2]
@@ -329,17 +329,17 @@ def _at_reduced_size(frame: Floats, factor: int, blur: Callable[[Floats, float, 
     small_height, small_width = math.ceil(height / factor), math.ceil(width / factor)
     small = cv2.resize(frame, (small_width, small_height), interpolation=cv2.INTER_AREA)
     small = blur(small.reshape(small_height, small_width, -1), width / small_width, height / small_height)
-    enlarged: Floats = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+    enlarged: Picture = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
     return enlarged.reshape(frame.shape)
 
 
-def _mix(frame: Floats, blurred: Floats, share: float) -> Floats:
+def _mix(frame: Picture, blurred: Picture, share: float) -> Picture:
     """`share` of `blurred`, which is overwritten, and the rest of `frame`."""
     cv2 = need("cv2", extra="image")
     if share == 1:
         return blurred
     blurred = blurred.reshape(frame.shape)
-    mixed: Floats = cv2.addWeighted(frame, 1 - share, blurred, share, 0, dst=blurred)
+    mixed: Picture = cv2.addWeighted(frame, 1 - share, blurred, share, 0, dst=blurred)
     return mixed
 
 

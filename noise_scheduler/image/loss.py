@@ -268,48 +268,50 @@ def _from_neighbours(frame: Pixels, lost: Mask, grid: _Grid) -> Pixels:
     )
     means = cv2.resize(padded, (grid.columns, grid.rows), interpolation=cv2.INTER_AREA)
     means = means.reshape(grid.rows, grid.columns, -1).astype(np.float32)
-    total, weights = np.zeros_like(means), np.zeros((*lost.shape, 1), np.float32)
-    row, column = np.arange(grid.rows)[:, None], np.arange(grid.columns)[None, :]
-    for turned in (False, True):
-        for flipped in (False, True):
-            before = _last_received(lost.T if turned else lost, flipped)
-            before = before.T if turned else before
-            distance = np.abs((row if turned else column) - before)
-            weight = np.where(before >= 0, 1 / np.maximum(distance, 1), 0)[..., None].astype(np.float32)
-            seen = np.maximum(before, 0)
-            total += weight * (means[seen, column] if turned else means[row, seen])
-            weights += weight
-    means[lost] = np.where(weights > 0, total / np.maximum(weights, 1e-9), 128)[lost]
+    row, column = np.nonzero(lost)
+    if row.size:
+        left, above = _last_received(lost)[row, column], _last_received(lost.T)[column, row]
+        right = grid.columns - 1 - _last_received(lost[:, ::-1])[row, grid.columns - 1 - column]
+        below = grid.rows - 1 - _last_received(lost.T[:, ::-1])[column, grid.rows - 1 - row]
+        rows, columns = np.stack([row, row, above, below]), np.stack([left, right, column, column])
+        there = (rows >= 0) & (rows < grid.rows) & (columns >= 0) & (columns < grid.columns)
+        weight = (there / (np.abs(rows - row) + np.abs(columns - column))).astype(np.float32)[..., None]
+        total = (weight * means[np.where(there, rows, 0), np.where(there, columns, 0)]).sum(0)
+        weights = weight.sum(0)
+        means[row, column] = np.where(weights > 0, total / np.maximum(weights, 1e-9), 128)
     whole = (grid.columns * size, grid.rows * size)
     smooth: Pixels = cv2.resize(np.rint(means).astype(np.uint8), whole, interpolation=cv2.INTER_LINEAR)
     return smooth[: grid.height, : grid.width].reshape(frame.shape)
 
 
 def _from_above(frame: Pixels, lost: Mask, grid: _Grid) -> Pixels:
-    """A picture whose lost blocks continue the last pixel row received above them; grey at the top."""
-    above = _last_received(lost.T, False).T
-    source_row = np.where(above >= 0, (above + 1) * grid.block_px - 1, -1)
+    """A picture whose lost blocks continue the last pixel row received above them, grey at the top."""
+    filled = frame.copy()
+    above = _flat(frame[:1], "grey")[0]
     across = np.arange(grid.width) // grid.block_px
-    filled = _flat(frame, "grey")
-    for row in np.flatnonzero(lost.any(1)):
-        source = source_row[row].take(across)
+    for row, lost_here in enumerate(lost):
         strip = filled[row * grid.block_px : (row + 1) * grid.block_px]
-        strip[...] = np.where(source[:, None] >= 0, frame[source, np.arange(grid.width)], strip[0])
+        last = frame[min((row + 1) * grid.block_px, grid.height) - 1]
+        if not lost_here.any():
+            above = last
+            continue
+        strip[...] = above
+        if not lost_here.all():
+            above = np.where(lost_here.take(across)[:, None], above, last)
     return filled
 
 
-def _last_received(lost: Mask, from_right: bool) -> Integers:
-    """(rows, columns): column of the nearest received block at or before each block, or at or after; −1 without one."""
-    if from_right:
-        found = _last_received(lost[:, ::-1], False)[:, ::-1]
-        return np.where(found >= 0, lost.shape[1] - 1 - found, -1)
+def _last_received(lost: Mask) -> Integers:
+    """(rows, columns): column of the nearest received block at or before each block; −1 without one."""
     return np.maximum.accumulate(np.where(lost, -1, np.arange(lost.shape[1])), axis=1)
 
 
 def _flat(frame: Pixels, colour: str) -> Pixels:
     rgb = _COLOURS[colour]
     value = rgb if frame.shape[2] == 3 else (round(sum(w * c for w, c in zip(_LUMA, rgb, strict=True))),)
-    return np.broadcast_to(np.array(value, np.uint8), frame.shape).copy()
+    flat = np.empty_like(frame)
+    flat[...] = np.tile(np.array(value, np.uint8), (frame.shape[1], 1))  # whole rows are copied much faster
+    return flat
 
 
 def _check_fields(

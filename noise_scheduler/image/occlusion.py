@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..path import Range, check_range, fade_in, lerp
 from ..registry import register
 from .drift import check_time_constant
-from .occluders import SHAPES, Outline, Surface, cover, paths_from_start, solve_scale
+from .occluders import SHAPES, Outline, Surface, covered_share, paths_from_start
 
 Doubles = npt.NDArray[np.float64]
 
@@ -65,15 +65,15 @@ class Occlusion:
         surface = Surface.draw(shape, rng, frames.shape[-1])
 
         height, width = frames.shape[1:3]
-        at_start = outline.lines(height, width, start, edge_px)
-        scale_px = solve_scale(*at_start, area)
-        noisy = np.empty_like(frames)
+        whole = slice(0, height), slice(0, width)
+        scale_px, opacity, mask_at_start = outline.fit(area, height, width, start, edge_px, whole)
+        noisy = np.array(frames, order="C")
         achieved_area = 0.0
-        for frame, out, pose in zip(frames, noisy, path, strict=True):
+        for out, pose in zip(noisy, path, strict=True):
             there = np.array_equal(pose, start)
-            alpha = cover(at_start if there else outline.lines(height, width, pose, edge_px), scale_px)
-            out[...] = surface.paint(frame, alpha, pose, scale_px)
-            achieved_area += float(alpha.mean(dtype=np.float64)) / len(frames)
+            mask = mask_at_start if there else outline.mask(height, width, pose, scale_px, edge_px, opacity)
+            surface.paint(out, mask, pose, scale_px)
+            achieved_area += covered_share(mask) / len(frames)
         return noisy.reshape(image.shape), {"occluded_area": round(achieved_area, 6), "shape": shape}
 
 

@@ -16,11 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
+from .grain import table_normals
 
 WORN = ("mask", "sunglasses")
 
 _GRID = 64
-_MOST_CELLS = 160
+_MOST_CELLS = 128
 _LARGEST = 2.6  # size from which on the whole box is covered
 _MOUTH, _EYES = (0.5, 0.74), (0.5, 0.4)
 _PLEATS = (-0.09, 0.0, 0.09)
@@ -64,7 +65,7 @@ class Worn:
             float(transmission) if kind == "sunglasses" else 0.0,
             rgb if channels == 3 else rgb @ np.array([[0.299], [0.587], [0.114]]),
             bool(pleated < 0.6),
-            rng.standard_normal((64, 64), dtype=np.float32),
+            table_normals(rng, 64 * 64).reshape(64, 64),
         )
 
     def size_for(self, area: float, transmission: float, edge: float) -> float:
