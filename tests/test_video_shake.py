@@ -24,7 +24,8 @@ def test_shift_measured_by_phase_correlation():
     still = np.repeat(panned(1, 160, 200), 12, 0)
     noisy, achieved = apply(NAME, still, 1.0, seed=3, shift_range=(0.03, 0.03))
     with stream(key_of(3, "video"), 0, "test") as rng:
-        expected = 160 * 0.03 * smooth_paths(rng, 3, 12, fps=25, time_constant_s=0.12)[:2]
+        path = 160 * 0.03 * smooth_paths(rng, 3, 24, fps=50, time_constant_s=0.12)[:2]
+    expected = path.reshape(2, 12, 2).mean(-1)  # half way through the exposures
     inner = (slice(24, -24), slice(24, -24), 1)
     window = cv2.createHanningWindow((152, 112), cv2.CV_32F)
     measured = [
@@ -38,13 +39,29 @@ def test_shift_measured_by_phase_correlation():
 def test_size_over_many_clips():
     squares = [apply(NAME, np.zeros((5, 50, 80, 1), np.uint8), 1.0, seed=s)[1]["displacement_px"] ** 2
                for s in range(300)]  # fmt: skip
-    assert np.sqrt(np.mean(squares)) == pytest.approx(np.sqrt(2) * 0.3 * 50, rel=0.1)
+    assert np.sqrt(np.mean(squares)) == pytest.approx(np.sqrt(2) * 0.06 * 50, rel=0.1)
 
 
 def test_turn_is_about_the_middle():
     to_frame = _moved(21, 31, 0, 0, 0.1)
     np.testing.assert_allclose(to_frame @ [15, 10, 1], [15, 10])
     np.testing.assert_allclose(to_frame @ [16, 10, 1], [15 + np.cos(0.1), 10 + np.sin(0.1)])
+
+
+def test_the_shutter_blurs_along_the_movement():
+    """A dot becomes a streak as long as the movement in half a frame's time, with the dot's light in it."""
+    still = np.zeros((20, 200, 200, 1), np.uint8)
+    still[:, 98:103, 98:103] = 250
+    noisy, _ = apply(NAME, still, 1.0, seed=5, shift_range=(0.06, 0.06))
+    with stream(key_of(5, "video"), 0, "test") as rng:
+        path = 200 * 0.06 * smooth_paths(rng, 3, 40, fps=50, time_constant_s=0.12)[:2]
+    travel = np.abs(path[:, 1::2] - path[:, ::2])
+    assert travel.max() > 3
+    for frame, (across, down) in zip(noisy[..., 0], travel.T, strict=True):
+        lit = frame > 8
+        assert lit.any(0).sum() == pytest.approx(6 + across, abs=2)
+        assert lit.any(1).sum() == pytest.approx(6 + down, abs=2)
+        assert float(frame.sum()) == pytest.approx(25 * 250, rel=0.03)
 
 
 def test_slow_and_fast_shaking():

@@ -11,7 +11,8 @@ def starts_at(time_s, interval_s, lookback_s):
 
 
 def test_one_event_in_each_interval():
-    starts_s, draws = starts_at([0, 200], 2.0, 3.0)
+    starts_s, draws, numbers = starts_at([0, 200], 2.0, 3.0)
+    assert (np.diff(numbers) == 1).all()
     gaps = np.diff(starts_s)
     assert len(starts_s) == pytest.approx(100, abs=5)
     assert gaps.min() > 1
@@ -23,13 +24,14 @@ def test_one_event_in_each_interval():
 
 
 def test_a_piece_meets_the_events_of_the_whole():
-    whole_s, whole_draws = starts_at([0, 60], 1.5, 4.0)
+    whole_s, whole_draws, whole_numbers = starts_at([0, 60], 1.5, 4.0)
     for begin, end in ((0, 10), (7.3, 7.3), (20, 31), (59, 60)):
-        part_s, part_draws = starts_at([begin, end], 1.5, 4.0)
+        part_s, part_draws, part_numbers = starts_at([begin, end], 1.5, 4.0)
         meant = (whole_s > begin - 4) & (whole_s <= end)
         kept = (part_s > begin - 4) & (part_s <= end)
         np.testing.assert_array_equal(part_s[kept], whole_s[meant])
         np.testing.assert_array_equal(part_draws[kept], whole_draws[meant])
+        np.testing.assert_array_equal(part_numbers[kept], whole_numbers[meant])
 
 
 def test_frames_on_show():

@@ -30,24 +30,27 @@ from ..wrap.libraries import successor
 _EXTRA = "albumentations"
 _ASKS_THE_NETWORK_UNLESS = "NO_ALBUMENTATIONS_UPDATE"
 
-_DROP_SIGMA_PX = 2.0
+_DROP_SIGMA_PX, _MUD_SIGMA_PX = 3.5, 3.0
 _LIQUID_MEAN, _LIQUID_SPREAD = 0.65, 0.3  # of the white noise that is blurred into drops
-_DROP_RGB = (225, 232, 238)
+_DROP_RGB = (205, 214, 222)
+_DROP_INTENSITY = 0.45
 _MUD_RGB = (63, 42, 20)
 _RINGING_KERNEL_PX = 61
 _HALO_PX = 13
+_MIXED_LEVEL = 0.3
+_CUSHION = 1 / 3  # of a barrel's coefficient
 
 
 @wrap("image/lens_drops")
 @dataclass(frozen=True, slots=True)
 class LensDrops:
-    """Spatter rain on the lens: small bright drops that cover more and more of the picture.
+    """Spatter rain on the lens: pale, translucent drops that cover more and more of the picture.
 
     The share of the picture under drops rises along `cover_range`.
     Source: `Spatter` of albumentations 2.0.8, mode rain, after Hendrycks & Dietterich, ICLR 2019.
     """
 
-    cover_range: Range = (0.002, 0.75)
+    cover_range: Range = (0.004, 0.25)
     """Share of the picture under drops (mild, extreme); level moves along it in equal ratios, and below level .05 the
     drops grow faint, to nothing at 0."""
 
@@ -56,8 +59,8 @@ class LensDrops:
 
     def transform(self, level: float) -> Any:
         """Drops over the share of the picture that belongs to a level."""
-        threshold = _liquid_above(loglerp(self.cover_range, level))
-        intensity = 0.8 * fade_in(level)
+        threshold = _liquid_above(loglerp(self.cover_range, level), _DROP_SIGMA_PX)
+        intensity = _DROP_INTENSITY * fade_in(level)
         return _albumentations().Spatter(
             mean=(_LIQUID_MEAN, _LIQUID_MEAN),
             std=(_LIQUID_SPREAD, _LIQUID_SPREAD),
@@ -73,16 +76,16 @@ class LensDrops:
 @wrap("image/mud")
 @dataclass(frozen=True, slots=True)
 class Mud:
-    """Splash mud on the lens: brown spots, thin at first, then opaque and all over the picture.
+    """Splash mud on the lens: a few thin brown spots at first, then opaque ones that run together.
 
     Their share of the picture and their opacity rise together, along `cover_range` and `opacity_range`.
     Source: `Spatter` of albumentations 2.0.8, mode mud, after Hendrycks & Dietterich, ICLR 2019; where no spot at all
     falls on a very small picture, it puts specks on a tenth.
     """
 
-    cover_range: Range = (0.05, 0.95)
+    cover_range: Range = (0.02, 0.6)
     """Share of the picture under mud (mild, extreme); level moves along it in equal ratios."""
-    opacity_range: Range = (0.02, 0.97)
+    opacity_range: Range = (0.3, 0.95)
     """Share of the light that the middle of a spot takes away (mild, extreme); level moves straight along it, and
     below level .05 it falls further, to nothing at 0."""
 
@@ -92,12 +95,12 @@ class Mud:
 
     def transform(self, level: float) -> Any:
         """Spots of the size and opacity that belong to a level."""
-        threshold = _liquid_above(loglerp(self.cover_range, level))
+        threshold = _liquid_above(loglerp(self.cover_range, level), _MUD_SIGMA_PX)
         opacity = lerp(self.opacity_range, level) * fade_in(level)
         return _albumentations().Spatter(
             mean=(_LIQUID_MEAN, _LIQUID_MEAN),
             std=(_LIQUID_SPREAD, _LIQUID_SPREAD),
-            gauss_sigma=(_DROP_SIGMA_PX, _DROP_SIGMA_PX),
+            gauss_sigma=(_MUD_SIGMA_PX, _MUD_SIGMA_PX),
             cutout_threshold=(threshold, threshold),
             intensity=(opacity, opacity),
             mode="mud",
@@ -115,10 +118,10 @@ class CloudShadow:
     Source: `PlasmaShadow` of albumentations 2.0.8; diamond-square field of Fournier, Fussell & Carpenter, 1982.
     """
 
-    shade_range: Range = (0.02, 1.0)
+    shade_range: Range = (0.02, 0.9)
     """Share of the light that the deepest shadow takes away (mild, extreme); level moves straight along it, and below
     level .05 it falls further, to nothing at 0."""
-    roughness: float = 0.6
+    roughness: float = 0.35
     """How much of the field is fine detail, in (0, 3]: .3 is soft as clouds, 1 grainy as leaves."""
 
     def __post_init__(self) -> None:
@@ -145,7 +148,7 @@ class ChromaticAberration:
     Engineering 1966.
     """
 
-    distortion_range: Range = (0.004, 0.8)
+    distortion_range: Range = (0.001, 0.03)
     """Coefficients k1 and k2 (mild, extreme) in r (1 + k1 r² + k2 r⁴), r being 1 at the picture's width from its
     centre. Level moves along it in equal ratios; below level .05 they shrink further, to nothing at 0."""
 
@@ -166,25 +169,29 @@ class ChromaticAberration:
 class LensDistortion:
     """Bend straight lines as a wide-angle lens does, into a barrel or a cushion.
 
-    The coefficient rises along `distortion_range`, with either sign. Beyond its border the picture goes on as its own
-    mirror image.
+    The coefficient rises along `distortion_range` for a barrel, a third of that for a cushion, as lenses have it. The
+    picture is enlarged until it is full to its corners.
     Source: `OpticalDistortion` of albumentations 2.0.8, mode fisheye; one-term radial model.
     """
 
-    distortion_range: Range = (0.004, 1.0)
-    """Coefficient k (mild, extreme) in r (1 + k r²), r being 1 in the corners. Level moves along it in equal ratios;
-    below level .05 it shrinks further, to nothing at 0."""
+    distortion_range: Range = (0.002, 0.3)
+    """Coefficient k (mild, extreme) of a barrel in r (1 + k r²), r being 1 in the corners, up to 1: a cushion beyond
+    that folds. Level moves along it in equal ratios; below level .05 it shrinks further, to nothing at 0."""
 
     def __post_init__(self) -> None:
-        check_range("distortion_range", self.distortion_range, 1e-5, 5.0)
+        check_range("distortion_range", self.distortion_range, 1e-5, 1.0)
 
     def transform(self, level: float) -> Any:
         """A lens of the distortion that belongs to a level."""
         library, cv2 = _albumentations(), need("cv2", extra="image")
-        return _either_sign(
-            lambda k: library.OpticalDistortion((k, k), mode="fisheye", border_mode=cv2.BORDER_REFLECT_101, p=1),
-            loglerp(self.distortion_range, level) * fade_in(level),
+        k = loglerp(self.distortion_range, level) * fade_in(level)
+        barrel, cushion = (
+            library.OpticalDistortion((k, k), mode="fisheye", border_mode=cv2.BORDER_REFLECT_101, p=1)
+            for k in (k, -_CUSHION * k)
         )
+        zoom = _corner_to_corner(k)
+        enlarged = library.Affine(scale=(zoom, zoom), border_mode=cv2.BORDER_REFLECT_101, p=1)
+        return library.OneOf([library.Sequential([barrel, enlarged], p=1), cushion], p=1)
 
 
 @wrap("image/ringing", stage="channel", blend=fade_in)
@@ -196,7 +203,7 @@ class Ringing:
     Source: `RingingOvershoot` of albumentations 2.0.8; sinc filter of Wang et al., "Real-ESRGAN", ICCVW 2021.
     """
 
-    cutoff_range: Range = (2.8, 0.2)
+    cutoff_range: Range = (2.8, 0.7)
     """Cutoff (mild, extreme), radians per pixel, in [.05, π]; level moves along it in equal ratios. Below level .05 the
     clean picture is mixed in, to itself at 0."""
 
@@ -210,7 +217,7 @@ class Ringing:
         return _albumentations().RingingOvershoot(blur_limit=(size, size), cutoff=(cutoff, cutoff), p=1)
 
 
-@wrap("image/median_smoothing", stage="channel", blend=fade_in)
+@wrap("image/median_smoothing", stage="channel", blend=lambda level: min(1.0, level / _MIXED_LEVEL))
 @dataclass(frozen=True, slots=True)
 class MedianSmoothing:
     """Smooth away all detail between edges, as a denoiser that is turned up too far does: the water-colour look.
@@ -219,9 +226,9 @@ class MedianSmoothing:
     Source: `MedianBlur` of albumentations 2.0.8; Tukey's median filter.
     """
 
-    window_px_range: Range = (3.0, 75.0)
+    window_px_range: Range = (3.0, 9.0)
     """Mean width of the window (mild, extreme), pixels, in [1, 151]; widths are odd, one of the two around the mean is
-    drawn. Level moves along it in equal ratios; below level .05 the clean picture is mixed in, to itself at 0."""
+    drawn. Level moves along it in equal ratios; below level .3 the clean picture is mixed in, to itself at 0."""
 
     def __post_init__(self) -> None:
         check_range("window_px_range", self.window_px_range, 1.0, 151.0)
@@ -310,10 +317,18 @@ class HueShift:
         )
 
 
-def _liquid_above(cover: float) -> float:
-    """The threshold that a share `cover` of the blurred noise exceeds."""
-    spread = _LIQUID_SPREAD / (2 * _DROP_SIGMA_PX * math.sqrt(math.pi))
+def _liquid_above(cover: float, sigma_px: float) -> float:
+    """The threshold that a share `cover` of the noise exceeds, once it is blurred."""
+    spread = _LIQUID_SPREAD / (2 * sigma_px * math.sqrt(math.pi))
     return min(1.0, max(0.0, _LIQUID_MEAN + spread * NormalDist().inv_cdf(1 - cover)))
+
+
+def _corner_to_corner(k: float) -> float:
+    """The magnification s of a barrel whose corners stay in place: 1/s + k/s³ = 1."""
+    zoom = 1.0 + k
+    for _ in range(20):
+        zoom -= (zoom**3 - zoom**2 - k) / (3 * zoom**2 - 2 * zoom)
+    return zoom
 
 
 def _either_sign(make: Callable[[float], Any], value: float) -> Any:

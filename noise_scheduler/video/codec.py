@@ -90,9 +90,10 @@ class VP8:
     Source: RFC 6386; libvpx in real-time mode with the settings of WebRTC.
     """
 
-    quantiser_range: Range = (2.0, 63.0)
-    """Quantiser (mild, extreme) of libvpx, in [0, 63]; level moves along it linearly."""
-    size_range: Range = (1.0, 0.2)
+    quantiser_range: Range = (2.0, 56.0)
+    """Quantiser (mild, extreme) of libvpx, in [0, 63], of which WebRTC uses up to 56; level moves along
+    it linearly."""
+    size_range: Range = (1.0, 0.4)
     """Share of the picture's sides that is coded (at level .5 and below, extreme); level moves along it in equal ratios
     from .5 on."""
     key_interval_s: float = 2.0
@@ -129,8 +130,9 @@ class VP9:
     Source: VP9 bitstream & decoding process specification, 2016; libvpx in real-time mode with the settings of WebRTC.
     """
 
-    quantiser_range: Range = (4.0, 63.0)
-    """Quantiser (mild, extreme) of libvpx, in [0, 63]; level moves along it linearly."""
+    quantiser_range: Range = (4.0, 56.0)
+    """Quantiser (mild, extreme) of libvpx, in [0, 63], of which WebRTC uses up to 56; level moves along
+    it linearly."""
     size_range: Range = (1.0, 0.5)
     """Share of the picture's sides that is coded (at level .5 and below, extreme); level moves along it in equal ratios
     from .5 on."""
@@ -168,7 +170,7 @@ class MotionJpeg:
 
     qscale_range: Range = (1.0, 31.0)
     """FFmpeg's scale of the quantisation table (mild, extreme), in [1, 31]; level moves along it in equal ratios."""
-    size_range: Range = (1.0, 0.2)
+    size_range: Range = (1.0, 0.5)
     """Share of the picture's sides that is coded (at level .5 and below, extreme); level moves along it in equal ratios
     from .5 on."""
 

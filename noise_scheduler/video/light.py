@@ -21,7 +21,7 @@ from ..path import Range, check_range, fade_in, lerp, loglerp
 from ..registry import register
 from .timing import Doubles, Pixels, check_seconds, start_times
 
-_DAMPING = 0.25  # of the exposure controller, as a share of critical damping: it overshoots by 44 %
+_DAMPING = 0.4  # of the exposure controller, as a share of critical damping: it overshoots by 25 %
 _STEPS_REMEMBERED = 4
 _DITHER_STEPS = 16
 
@@ -90,20 +90,21 @@ class Flicker:
 class ExposurePumping:
     """Let the automatic exposure hunt: it steps too far, overshoots, swings back, and does not settle.
 
-    The controller aims now too high, now too low, by half to all of half the swing, and follows its aim as a damped
-    oscillator does. The swing rises along `swing_ev_range`. What is brightened is dithered within its 8-bit steps.
+    The controller aims too high and too low in turn, by half to all of half the swing, and follows its aim as a damped
+    oscillator does, which takes it up to a quarter of the swing beyond. The swing rises along `swing_ev_range`. What is
+    brightened is dithered within its 8-bit steps.
     Achieved: `swing_ev`, and `exposure_ev`, the root mean square change over the clip.
     Source: closed-loop exposure control of Kuno, Sugiura & Matoba, "A new automatic exposure system for digital still
     cameras", IEEE TCE 1998; step response of a second-order system.
     """
 
-    swing_ev_range: Range = (0.1, 18.0)
+    swing_ev_range: Range = (0.1, 5.5)
     """Between the highest and the lowest aim (mild, extreme), EV; level moves along it linearly, below level .05 it
     shrinks further, to nothing at 0."""
-    interval_s: float = 1.2
+    interval_s: float = 1.0
     """Mean time from one step of the aim to the next, s; it varies by half of that."""
     lag_s: float = 0.08
-    """Time constant of the controller, s, at most a sixth of the interval; it swings with a period of 6.5 of these."""
+    """Time constant of the controller, s, at most a sixth of the interval; it swings with a period of 6.9 of these."""
 
     def __post_init__(self) -> None:
         check_range("swing_ev_range", self.swing_ev_range, 0.0, 60.0)
@@ -130,8 +131,9 @@ class ExposurePumping:
     def _hunting(self, rng: np.random.Generator, time_s: Doubles) -> Doubles:
         """(T,): exposure over swing. After each step of the aim, what is left of the last few steps rings on."""
         lookback_s = 1.5 * (_STEPS_REMEMBERED + 1) * self.interval_s
-        starts_s, draws = start_times(rng, time_s, interval_s=self.interval_s, lookback_s=lookback_s)
-        aims = np.copysign(0.25 + 0.5 * np.abs(draws - 0.5), draws - 0.5)
+        starts_s, draws, numbers = start_times(rng, time_s, interval_s=self.interval_s, lookback_s=lookback_s)
+        up = (numbers + rng.integers(2)) % 2 == 0
+        aims = np.where(up, 1, -1) * (0.25 + 0.25 * draws)
         latest = np.searchsorted(starts_s, time_s, side="right")[:, None] - 1 - np.arange(_STEPS_REMEMBERED)
         steps = aims[latest] - aims[latest - 1]
         followed = steps * self._response(time_s[:, None] - starts_s[latest])

@@ -18,6 +18,7 @@ from ..registry import register
 from .timing import Pixels
 
 _TURN = 0.35  # rotation, radians, per shorter side of shift: 2° with a shift of .1
+_MOST_EXPOSURES = 8  # that make up the blur of a frame
 
 
 @register("video/camera_shake")
@@ -25,14 +26,15 @@ _TURN = 0.35  # rotation, radians, per shorter side of shift: 2° with a shift o
 class CameraShake:
     """Move and turn the picture as an unsteady hand does, by fractions of a pixel and more.
 
-    Shifts in x and y and a small rotation follow smooth random paths; their size rises along `shift_range`. Pixels are
-    interpolated bilinearly, and beyond its border the picture goes on as its own mirror image.
-    Achieved: `displacement_px`, the root mean square shift over the clip.
+    Shifts in x and y and a small rotation follow smooth random paths; their size rises along `shift_range`. The shutter
+    is open for half of the time from frame to frame, and blurs what moves meanwhile. Pixels are interpolated
+    bilinearly, and beyond its border the picture goes on as its own mirror image.
+    Achieved: `displacement_px`, the root mean square shift over the clip, at the middle of the exposures.
     Source: hand tremor and sway as in Hanning et al., "Stabilizing cell phone video using inertial measurement
     sensors", ICCV Workshops 2011.
     """
 
-    shift_range: Range = (0.001, 0.3)
+    shift_range: Range = (0.001, 0.06)
     """Shift (mild, extreme) in each direction, standard deviation as a fraction of the picture's shorter side. Level
     moves along it in equal ratios; below level .05 it shrinks further, to nothing at 0."""
     time_constant_s: float = 0.12
@@ -51,19 +53,30 @@ class CameraShake:
         side = min(height, width)
         shift = loglerp(self.shift_range, level) * fade_in(level)
         paths = shift * smooth_paths(
-            rng, 3, len(clip), fps=fps, time_constant_s=self.time_constant_s, first_frame=first_frame
+            rng, 3, 2 * len(clip), fps=2 * fps, time_constant_s=self.time_constant_s, first_frame=2 * first_frame
         )
+        opened, closed = paths[:, ::2], paths[:, 1::2]
         noisy = np.empty(clip.shape, np.uint8)
-        for out, frame, (x, y, turn) in zip(noisy, clip, paths.T, strict=True):
-            to_frame = _moved(height, width, side * x, side * y, _TURN * turn)
-            out[...] = cv2.warpAffine(
-                np.ascontiguousarray(frame),
-                to_frame,
-                (width, height),
-                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                borderMode=cv2.BORDER_REFLECT_101,
-            ).reshape(frame.shape)
-        displacement_px = side * math.sqrt(float(np.mean(paths[0] ** 2 + paths[1] ** 2)))
+        for out, frame, start, end in zip(noisy, clip, opened.T, closed.T, strict=True):
+            pixels = np.ascontiguousarray(frame)
+            travel_px = side * float(np.abs(end - start)[:2].max())
+            exposures = min(_MOST_EXPOSURES, 1 + math.floor(travel_px))
+            moved = []
+            for share in (np.arange(exposures) + 0.5) / exposures:
+                x, y, turn = start + share * (end - start)
+                moved.append(
+                    cv2.warpAffine(
+                        pixels,
+                        _moved(height, width, side * x, side * y, _TURN * turn),
+                        (width, height),
+                        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                        borderMode=cv2.BORDER_REFLECT_101,
+                    )
+                )
+            exposed = moved[0] if exposures == 1 else np.rint(np.mean(moved, axis=0, dtype=np.float32))
+            out[...] = exposed.reshape(frame.shape)
+        x, y = (opened[:2] + closed[:2]) / 2
+        displacement_px = side * math.sqrt(float(np.mean(x**2 + y**2)))
         return noisy, {"displacement_px": displacement_px}
 
 

@@ -50,7 +50,7 @@ class Freeze:
         numbers = np.arange(first_frame, first_frame + len(clip))
         time_s = numbers / fps
         lookback_s = min(self.stall_s_range[1], 1.5 * self.interval_s)
-        starts_s, _ = start_times(rng, time_s, interval_s=self.interval_s, lookback_s=lookback_s)
+        starts_s, _, _ = start_times(rng, time_s, interval_s=self.interval_s, lookback_s=lookback_s)
         latest_s = starts_s[np.maximum(np.searchsorted(starts_s, time_s, side="right") - 1, 0)]
         frozen = (latest_s <= time_s) & (time_s < latest_s + stall_s)
         source = np.where(frozen, _on_show(latest_s, fps), numbers)
@@ -91,7 +91,7 @@ class Stutter:
         numbers = np.arange(first_frame, first_frame + len(clip))
         time_s = numbers / fps
         lookback_s = self.hold_s_range[1] * _CATCH_UP / (_CATCH_UP - 1)
-        starts_s, draws = start_times(rng, time_s, interval_s=self.interval_s, lookback_s=lookback_s)
+        starts_s, draws, _ = start_times(rng, time_s, interval_s=self.interval_s, lookback_s=lookback_s)
         holds_s = hold_s * (1 + draws) / 2
         since_s = time_s[:, None] - starts_s
         lags_s = np.minimum(since_s, _CATCH_UP * holds_s - (_CATCH_UP - 1) * since_s)

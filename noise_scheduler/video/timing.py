@@ -22,7 +22,7 @@ Integers = npt.NDArray[np.int64]
 
 def start_times(
     rng: np.random.Generator, time_s: Doubles, *, interval_s: float, lookback_s: float
-) -> tuple[Doubles, Doubles]:
+) -> tuple[Doubles, Doubles, Integers]:
     """When events begin that come once in each interval, in its first half, from long before the recording on.
 
     Args:
@@ -32,15 +32,16 @@ def start_times(
         lookback_s: for how long an event matters.
 
     Returns:
-        Times of the events that matter at `time_s`, in order and perhaps a few more, (events,) s, and for each of them
-        a number in [0, 1).
+        Times of the events that matter at `time_s`, in order and perhaps a few more, (events,) s; for each of them
+        a draw in [0, 1); and their numbers, counted from long before the recording.
     """
     offset = math.ceil(lookback_s / interval_s) + 1 + rng.random()
     first = max(0, math.floor((time_s[0] - lookback_s) / interval_s + offset) - 1)
     count = math.floor(time_s[-1] / interval_s + offset) + 1 - first
     draws = np.array([stream.random(2) for stream in frame_streams(rng, count, first)])
-    starts_s = (np.arange(first, first + count) + draws[:, 0] / 2 - offset) * interval_s
-    return starts_s, draws[:, 1]
+    numbers = np.arange(first, first + count)
+    starts_s = (numbers + draws[:, 0] / 2 - offset) * interval_s
+    return starts_s, draws[:, 1], numbers
 
 
 def last_arrived(arrived: npt.NDArray[np.bool_], first: int) -> Integers:
