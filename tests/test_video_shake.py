@@ -38,7 +38,7 @@ def test_shift_measured_by_phase_correlation():
 def test_size_over_many_clips():
     squares = [apply(NAME, np.zeros((5, 50, 80, 1), np.uint8), 1.0, seed=s)[1]["displacement_px"] ** 2
                for s in range(300)]  # fmt: skip
-    assert np.sqrt(np.mean(squares)) == pytest.approx(np.sqrt(2) * 0.3 * 50, rel=0.1)
+    assert np.sqrt(np.mean(squares)) == pytest.approx(np.sqrt(2) * 0.5 * 50, rel=0.1)
 
 
 def test_turn_is_about_the_middle():

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from statistics import NormalDist
-from typing import Any
+from typing import Any, ClassVar
 
 from ..extras import MissingExtraError, need
 from ..path import Range, check_range, fade_in, lerp, loglerp
@@ -161,17 +161,19 @@ class ChromaticAberration:
         )
 
 
-@wrap("image/lens_distortion")
+@wrap("image/lens_distortion", version=2)
 @dataclass(frozen=True, slots=True)
 class LensDistortion:
     """Bend straight lines as a wide-angle lens does, into a barrel or a cushion.
 
-    The coefficient rises along `distortion_range`, with either sign. Beyond its border the picture goes on as its own
-    mirror image.
+    The coefficient of a barrel rises along `distortion_range`; a cushion of -k^(2/3) / 4 is as severe as a barrel of k.
+    Beyond its border the picture goes on as its own mirror image.
     Source: `OpticalDistortion` of albumentations 2.0.8, mode fisheye; one-term radial model.
     """
 
-    distortion_range: Range = (0.004, 1.0)
+    severity_measure: ClassVar[str] = "displacement"
+
+    distortion_range: Range = (0.004, 4.0)
     """Coefficient k (mild, extreme) in r (1 + k r²), r being 1 in the corners. Level moves along it in equal ratios;
     below level .05 it shrinks further, to nothing at 0."""
 
@@ -181,10 +183,12 @@ class LensDistortion:
     def transform(self, level: float) -> Any:
         """A lens of the distortion that belongs to a level."""
         library, cv2 = _albumentations(), need("cv2", extra="image")
-        return _either_sign(
-            lambda k: library.OpticalDistortion((k, k), mode="fisheye", border_mode=cv2.BORDER_REFLECT_101, p=1),
-            loglerp(self.distortion_range, level) * fade_in(level),
-        )
+        barrel = loglerp(self.distortion_range, level) * fade_in(level)
+        lenses = [
+            library.OpticalDistortion((k, k), mode="fisheye", border_mode=cv2.BORDER_REFLECT_101, p=1)
+            for k in (barrel, -(barrel ** (2 / 3)) / 4)
+        ]
+        return library.OneOf(lenses, p=1)
 
 
 @wrap("image/ringing", stage="channel", blend=fade_in)

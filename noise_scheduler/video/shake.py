@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ from .timing import Pixels
 _TURN = 0.35  # rotation, radians, per shorter side of shift: 2° with a shift of .1
 
 
-@register("video/camera_shake")
+@register("video/camera_shake", version=2)
 @dataclass(frozen=True, slots=True)
 class CameraShake:
     """Move and turn the picture as an unsteady hand does, by fractions of a pixel and more.
@@ -32,7 +33,9 @@ class CameraShake:
     sensors", ICCV Workshops 2011.
     """
 
-    shift_range: Range = (0.001, 0.3)
+    severity_measure: ClassVar[str] = "displacement"
+
+    shift_range: Range = (0.001, 0.5)
     """Shift (mild, extreme) in each direction, standard deviation as a fraction of the picture's shorter side. Level
     moves along it in equal ratios; below level .05 it shrinks further, to nothing at 0."""
     time_constant_s: float = 0.12
