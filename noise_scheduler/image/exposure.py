@@ -28,6 +28,7 @@ from .low_light import LINEAR_STEPS, decoded, encoded, linear_to_srgb, srgb_to_l
 _LOG_DRIFT = 0.15
 _LEAST_LIGHT = 2.0**-10  # that counts in the log-average; sRGB's second grey level has 2^-10.7
 _LEAST_HEADROOM_EV = 0.5
+_FLAT_DETAIL = 20.0  # what a flat place counts beside one whose Laplacian of luma is as many grey levels
 _DITHER_STEPS = 16
 _BLOCK = 1 << 15
 
@@ -41,9 +42,10 @@ class OverExposure:
     """Expose too long: linear light is multiplied and what lies above white is lost, each channel for itself.
 
     Exposure rises along `headroom_range`, from a change that few would notice to a picture that is all but white: a
-    dark picture bears more than a bright one, so that the unit is each frame's headroom, the EV from its log-average
-    light up to white. On a clip the exposure hunts smoothly around that. Achieved: `exposure_ev`, about which it
-    hunts, one EV being a factor of two, and `clipped_share`, the share of values that are white afterwards.
+    dark picture bears more than a bright one, so that the unit is each frame's headroom, the EV up to white from the
+    log-average of its light, in which detail counts more. On a clip the exposure hunts smoothly around that.
+    Achieved: `exposure_ev`, about which it hunts, one EV being a factor of two, and `clipped_share`, the share of
+    values that are white afterwards.
     Source: log-average luminance as the key of a scene in Reinhard et al., "Photographic tone reproduction for digital
     images", SIGGRAPH 2002; clipping of Hasinoff, "Saturation (imaging)", in Computer vision, a reference guide, 2014.
     """
@@ -214,10 +216,13 @@ def _blocks(*arrays: npt.NDArray[Any]) -> Iterator[tuple[npt.NDArray[Any], ...]]
 
 
 def _headroom_ev(frame: Pixels) -> float:
-    """EV from the log-average of the light of a frame, all channels together, up to white; from .5 to 10."""
-    counts = np.bincount(frame.reshape(-1), minlength=256)
-    dark_ev = -np.log2(np.maximum(decoded(), _LEAST_LIGHT))
-    return max(_LEAST_HEADROOM_EV, float(counts @ dark_ev) / frame.size)
+    """EV from the log-average of a frame's light up to white, at least .5; detail counts more."""
+    cv2 = need("cv2", extra="image")
+    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) if frame.shape[2] == 3 else np.ascontiguousarray(frame)
+    detail = np.abs(cv2.Laplacian(grey, cv2.CV_32F)).reshape(-1) + _FLAT_DETAIL
+    below_white = -np.log2(np.maximum(decoded(), _LEAST_LIGHT))
+    counts = np.bincount(grey.reshape(-1), detail, 256)
+    return max(_LEAST_HEADROOM_EV, float(counts @ below_white / counts.sum()))
 
 
 def _subject_share(across: Doubles, down: Doubles) -> npt.NDArray[np.float32]:
