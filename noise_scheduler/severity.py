@@ -4,13 +4,19 @@
 |---|---|
 | image | (1 - VIF)², the pixel-domain visual information fidelity of luma on four scales |
 | video | (1 - VIF)², its information summed over frames and over differences of consecutive frames |
+| displacement, of both | (1 - share of the picture that is kept)², a place that is strained being kept in part |
 
 VIF is the share of the information about the scene that survives: each window of the noisy picture is modelled as a
 gain times the clean one plus noise (Sheikh & Bovik, "Image information and visual quality", IEEE TIP 2006). Squared,
 its loss is close to linear in what recognisers lose. It does not see colour, and it charges a shift of two pixels as
 it charges a strong blur.
 
-Public: `image`, `video`, `against`, `MEASURES`.
+A noise that only moves pixels is therefore measured by what it does to `ramps`, a picture whose colours tell places. It
+says so with ``severity_measure: ClassVar[str] = "displacement"``. Shift, zoom and turn of the picture as a whole cost
+no more than what they push out of it; a place that is strained beside them is kept by 1 / (1 + (strain / .3)²). This
+form and its constant were fitted to what a classifier loses to all three such noises (``python -m benchmarks.harm``).
+
+Public: `image`, `video`, `displacement`, `ramps`, `against`, `trial`, `MEASURES`.
 """
 
 from __future__ import annotations
@@ -28,6 +34,8 @@ from .registry import nearest
 
 _WINDOWS = (17, 9, 5, 3)  # of the four scales, pixels
 _EYE_VARIANCE = 2.0  # of the observer's own noise, in squared grey levels
+_FIELD_CELLS = 28  # rows and columns in which a field of displacements is read
+_HALF_KEPT = 0.3  # strain at which half of a place is kept
 _FLAT_VARIANCE = 0.01  # below it lie rounding errors, and differences that no 8-bit picture can show
 
 Pixels = npt.NDArray[np.uint8]
@@ -64,6 +72,54 @@ def video(clean: Pixels, noisy: Pixels) -> float:
         SampleError, ValueError: as `image`.
     """
     return against("video", clean)(noisy)
+
+
+def displacement(noisy: Pixels) -> float:
+    """Severity of a noise that moves pixels, from what it makes of `ramps`; of a clip, over its frames.
+
+    The local map from the noisy to the clean picture, its Jacobian, is compared with the picture's typical similarity
+    (shift, zoom and turn); strain is the Frobenius norm of what remains. Where the map turns the picture over, as
+    beyond a border that mirrors it, nothing of the clean picture is kept.
+
+    Args:
+        noisy: (H, W, 3) or (T, H, W, 3) uint8.
+
+    Returns:
+        In [0, 1].
+    """
+    frames = noisy.reshape(-1, *noisy.shape[-3:])
+    return (1 - float(np.mean([_kept(frame) for frame in frames]))) ** 2
+
+
+def ramps(shape: tuple[int, ...]) -> Pixels:
+    """A picture or clip whose red rises from left to right and whose green rises downwards, over all grey levels.
+
+    Args:
+        shape: of the sample that it stands for, (…, H, W, C).
+
+    Returns:
+        (…, H, W, 3) uint8.
+    """
+    height, width = shape[-3:-1]
+    picture = np.full((*shape[:-1], 3), 128, np.uint8)
+    picture[..., 0] = np.rint(np.linspace(0, 255, width))
+    picture[..., 1] = np.rint(np.linspace(0, 255, height))[:, None]
+    return picture
+
+
+def trial(noise: Any, clean: Any, measure: Measure) -> tuple[Any, Measure]:
+    """What a noise is run on to be measured, and what measures the result.
+
+    Args:
+        noise: from `noise_scheduler.build`.
+        clean, measure: a sample, and the measure `against` it.
+
+    Returns:
+        The two as they are; `ramps` in the sample's place and `displacement` for a noise that is measured so.
+    """
+    if getattr(noise, "severity_measure", "") == "displacement":
+        return ramps(clean.shape), displacement
+    return clean, measure
 
 
 def against(kind: str, clean: Any) -> Measure:
@@ -148,6 +204,24 @@ def _severity(clean: Sequence[list[_Scale]], noisy: Sequence[Floats]) -> float:
     whole = sum(scale.information for scales in clean for scale in scales)
     left = sum(_left(scales, view) for scales, view in zip(clean, noisy, strict=True))
     return (1 - min(left / whole, 1.0)) ** 2 if whole > 0 else 0.0
+
+
+def _kept(frame: Pixels) -> float:
+    """The share of a picture that is kept where its `ramps` have become `frame`."""
+    height, width = frame.shape[:2]
+    cv2 = need("cv2", extra="image")
+    cells = cv2.resize(frame.astype(np.float32), (_FIELD_CELLS, _FIELD_CELLS), interpolation=cv2.INTER_AREA)
+    place = ((width - 1) * cells[..., 0] + 1j * (height - 1) * cells[..., 1]) / 255  # x + i y in pixels
+    by_x = np.diff(place, axis=1)[:-1] * (_FIELD_CELLS / width)
+    by_y = np.diff(place, axis=0)[:, :-1] * (_FIELD_CELLS / height)
+    turned, sheared = (by_x - 1j * by_y) / 2, (by_x + 1j * by_y) / 2  # Wirtinger derivatives; a similarity has no other
+    area = np.abs(turned) ** 2 - np.abs(sheared) ** 2
+    upright = area > 0
+    if not upright.any():
+        return 0.0
+    typical = np.median(turned[upright].real) + 1j * np.median(turned[upright].imag)
+    strain = 2 * (np.abs(turned[upright] / typical - 1) ** 2 + np.abs(sheared[upright] / typical) ** 2)
+    return min(1.0, float((area[upright] / (1 + strain / _HALF_KEPT**2)).sum() / area.size))
 
 
 def _views(clip: Pixels) -> list[Floats]:

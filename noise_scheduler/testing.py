@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from . import registry
+from . import registry, severity
 from .contract import Noise, corrupt, run
 from .pieces import corrupt_pieces, memory_of
 from .rng import key_of, stream
@@ -188,6 +188,8 @@ def _check_pieces(noise: Noise, name: str) -> None:
 def _check_rise(noise: Noise, name: str, draws: int) -> None:
     """Mean distortion rises strictly with level; a noise that is all or nothing says `graded = False`."""
     _, x, context = example_samples(name.partition("/")[0])[0]
+    if getattr(noise, "severity_measure", "") == "displacement":
+        x = severity.ramps(x.shape)
     means = [
         float(np.mean([_distortion(x, _noisy(noise, name, x, level, context, seed=seed)) for seed in range(draws)]))
         for level in _LEVELS

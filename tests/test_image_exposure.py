@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from noise_scheduler import registry
 from noise_scheduler.contract import run
@@ -46,11 +47,15 @@ def test_vanishes_with_the_level(name):
     assert (noisy == image).mean() > 0.97
 
 
-@pytest.mark.parametrize("ev", [0.5, 2.0, 5.0])
-def test_over_exposure_multiplies_linear_light_and_clips(ev):
+@pytest.mark.parametrize("rise", [0.2, 0.8, 2.0])
+def test_over_exposure_multiplies_linear_light_and_clips(rise):
     image = np.repeat(np.arange(256, dtype=np.uint8), 3 * 400).reshape(256, 400, 3)
-    noisy, achieved = apply("image/over_exposure", image, 1.0, exposure_ev_range=(ev, ev))
-    assert achieved["exposure_ev"] == ev
+    noisy, achieved = apply("image/over_exposure", image, 1.0, headroom_range=(rise, rise))
+    grey = image[..., 0].astype(float)
+    detail = np.abs(ndimage.laplace(grey, mode="mirror")) + 20
+    headroom = -np.average(np.log2(np.maximum(srgb_to_linear(grey / 255), 1 / 1024)), weights=detail)
+    assert achieved["exposure_ev"] == pytest.approx(rise * headroom, abs=1e-5)
+    ev = achieved["exposure_ev"]
     assert achieved["clipped_share"] == pytest.approx((noisy == 255).mean(), abs=1e-6)
     grey = np.arange(256) + np.linspace(-0.5, 0.5, 1001)[:, None]  # half a step of dither either way
     expected = np.rint(encode(srgb_to_linear(np.clip(grey, 0, 255) / 255) * 2**ev))
@@ -59,10 +64,17 @@ def test_over_exposure_multiplies_linear_light_and_clips(ev):
     assert (noisy.max((1, 2)) <= expected.max(0)).all()
 
 
+def test_a_dark_frame_is_exposed_by_more_ev():
+    clip = np.stack([np.full((20, 30, 3), grey, np.uint8) for grey in (20, 90, 250)])
+    alone = [apply("image/over_exposure", frame, 0.4)[1]["exposure_ev"] for frame in clip]
+    assert alone[0] > 2 * alone[1] > 4 * alone[2] > 0
+    assert apply("image/over_exposure", clip, 0.4)[1]["exposure_ev"] == pytest.approx(np.mean(alone), abs=1e-5)
+
+
 def test_dither_fills_the_steps_of_a_brightened_gradient():
     gradient = np.broadcast_to(np.arange(10, 30, dtype=np.uint8).repeat(20)[None, :, None], (200, 400, 3))
-    noisy, _ = apply("image/over_exposure", gradient, 1.0, exposure_ev_range=(4.0, 4.0))
-    bands = len(np.unique(encode(srgb_to_linear(np.arange(10, 30) / 255) * 16).round()))
+    noisy, achieved = apply("image/over_exposure", gradient, 1.0, headroom_range=(0.6, 0.6))
+    bands = len(np.unique(encode(srgb_to_linear(np.arange(10, 30) / 255) * 2 ** achieved["exposure_ev"]).round()))
     assert len(np.unique(noisy)) > 3 * bands
 
 
@@ -121,7 +133,7 @@ def test_index_of_a_table_of_sixteenths():
 @pytest.mark.parametrize(
     ("name", "field", "value"),
     [
-        ("over_exposure", "exposure_ev_range", (2.0, 1.0)),
+        ("over_exposure", "headroom_range", (2.0, 1.0)),
         ("over_exposure", "time_constant_s", 0),
         ("contrast_loss", "contrast_range", (0.1, 0.9)),
         ("contrast_loss", "contrast_range", (0.9, 0.0)),

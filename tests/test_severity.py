@@ -1,10 +1,12 @@
 """Severity: the measures against a plain computation of the paper's formulae, their ends, and what they rank."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy.ndimage import correlate1d
 
-from noise_scheduler import corrupt, severity
+from noise_scheduler import build, corrupt, severity
 from noise_scheduler.testing import example_samples
 
 
@@ -95,3 +97,49 @@ def test_clips_of_different_length_raise():
         severity.video(clip, clip[:2])
     with pytest.raises(ValueError, match="shape"):
         severity.image(clip[0], clip[0, :50])
+
+
+def mapped(linear, shift=(0.0, 0.0), height=160, width=200):
+    """`ramps` seen through a map from the noisy to the clean picture, mirrored beyond the border."""
+    cv2 = pytest.importorskip("cv2")
+    centre = np.array([width - 1, height - 1]) / 2
+    offset = centre + np.array(shift) * (width, height) - np.array(linear) @ centre
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    mapping = np.column_stack([linear, offset])
+    return cv2.warpAffine(
+        severity.ramps((height, width, 3)), mapping, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT_101
+    )
+
+
+@pytest.mark.parametrize(
+    ("linear", "shift", "kept"),
+    [
+        (np.eye(2), (0, 0), 1),
+        (np.eye(2), (0.25, 0), 0.75),
+        (np.eye(2), (0.2, -0.3), 0.8 * 0.7),
+        (0.8 * np.eye(2), (0, 0), 0.64),  # zoomed in: the rim is lost
+        (1.2 * np.eye(2), (0, 0), 1),  # zoomed out: mirror images around it
+        ([[0.0, -0.5], [0.5, 0.0]], (0, 0), 0.25),
+        ([[0.8, 0], [0, 0.6]], (0, 0), 0.48 / (1 + 2 * (1 / 7) ** 2 / 0.3**2)),  # against a zoom of .7
+        ([[0.7, 0.2], [0, 0.7]], (0, 0), 0.49 / (1 + 2 * 0.02 / 0.3**2)),  # a shear, against zoom and turn
+    ],
+)
+def test_displacement_is_what_is_lost_of_the_area_and_by_strain(linear, shift, kept):
+    assert 1 - math.sqrt(severity.displacement(mapped(linear, shift))) == pytest.approx(kept, abs=0.03)
+
+
+def test_displacement_of_a_clip_is_that_of_what_its_frames_keep():
+    still, moved = mapped(np.eye(2)), mapped(np.eye(2), (0.5, 0))
+    assert severity.displacement(np.stack([still, moved])) == pytest.approx(0.25**2, abs=0.02)
+    assert severity.displacement(still[:, ::-1]) == 1
+    np.testing.assert_array_equal(severity.ramps((2, 160, 200, 1)), [severity.ramps((160, 200, 3))] * 2)
+
+
+def test_noises_that_move_pixels_are_tried_on_ramps():
+    clean = scene()
+    measure = severity.against("image", clean)
+    assert severity.trial(build("image/jpeg"), clean, measure) == (clean, measure)
+    for name in ("image/detector_jitter", "image/elastic_warp", "video/camera_shake"):
+        probe, measured = severity.trial(build(name), clean, measure)
+        np.testing.assert_array_equal(probe, severity.ramps(clean.shape))
+        assert measured is severity.displacement

@@ -28,6 +28,9 @@ from .light import bands
 from .low_light import LINEAR_STEPS, decoded, encode_steps, encoded, grey_shares, linear_to_srgb, srgb_to_linear
 
 _LOG_DRIFT = 0.15
+_LEAST_LIGHT = 2.0**-10  # that counts in the log-average; sRGB's second grey level has 2^-10.7
+_LEAST_HEADROOM_EV = 0.5
+_FLAT_DETAIL = 20.0  # what a flat place counts beside one whose Laplacian of luma is as many grey levels
 _DITHER_STEPS = 16
 _BLOCK = 1 << 16
 
@@ -40,21 +43,23 @@ Doubles = npt.NDArray[np.float64]
 class OverExposure:
     """Expose too long: linear light is multiplied and what lies above white is lost, each channel for itself.
 
-    Exposure rises along `exposure_ev_range`, one EV being a factor of two, from a change that few would notice
-    to a picture that is all but white. On a clip the exposure hunts smoothly around that. Achieved:
-    `exposure_ev`, about which it hunts, and `clipped_share`, the share of values that are white afterwards.
-    Source: exposure as in ISO 12232; clipping of Hasinoff, "Saturation (imaging)", in Computer vision, a reference
-    guide, 2014.
+    Exposure rises along `headroom_range`, from a change that few would notice to a picture that is all but white: a
+    dark picture bears more than a bright one, so that the unit is each frame's headroom, the EV up to white from the
+    log-average of its light, in which detail counts more. On a clip the exposure hunts smoothly around that.
+    Achieved: `exposure_ev`, about which it hunts, one EV being a factor of two, and `clipped_share`, the share of
+    values that are white afterwards.
+    Source: log-average luminance as the key of a scene in Reinhard et al., "Photographic tone reproduction for digital
+    images", SIGGRAPH 2002; clipping of Hasinoff, "Saturation (imaging)", in Computer vision, a reference guide, 2014.
     """
 
-    exposure_ev_range: Range = (0.05, 9.0)
-    """Change of exposure (mild, extreme), EV; level moves along it linearly, below level .05 it shrinks further, to
-    nothing at 0."""
+    headroom_range: Range = (0.02, 3.0)
+    """Change of exposure (mild, extreme) as a multiple of the frame's headroom; at 1 the average is white. Level moves
+    along it linearly, below level .05 it shrinks further, to nothing at 0."""
     time_constant_s: float | Held = 0.8
     """On a clip, seconds over which the exposure stays much the same, or "held"."""
 
     def __post_init__(self) -> None:
-        check_range("exposure_ev_range", self.exposure_ev_range, 0.0, 20.0)
+        check_range("headroom_range", self.headroom_range, 0.0, 10.0)
         check_time_constant(self.time_constant_s)
 
     def __call__(
@@ -63,17 +68,23 @@ class OverExposure:
         """Brighten an image (H, W, C) or a clip (T, H, W, C), uint8."""
         cv2 = need("cv2", extra="image")
         frames = image.reshape(-1, *image.shape[-3:])
-        exposure_ev = lerp(self.exposure_ev_range, level) * fade_in(level)
+        rise = lerp(self.headroom_range, level) * fade_in(level)
         noisy = np.empty(frames.shape, np.uint8)
         drift = _drift(rng, len(frames), fps, first_frame, self.time_constant_s)
         streams = frame_streams(rng, len(frames), first_frame)
+        exposure_ev = 0.0
         for out, frame, factor, fresh in zip(noisy, frames, drift, streams, strict=True):
-            light = np.minimum(_dithered_steps() * 2.0 ** (exposure_ev * factor), 1)
-            codes = np.rint(255 * linear_to_srgb(light)).astype(np.uint8)
+            frame_ev = rise * _headroom_ev(frame)
+            exposure_ev += frame_ev / len(frames)
+            light = np.minimum(_dithered_steps() * 2.0 ** (frame_ev * factor), 1)
+            codes = encode_steps((LINEAR_STEPS * light + 0.5).astype(np.float32))
             for values, into in _blocks(frame, out):
-                codes.take(dithered_index(values, fresh), out=into, mode="clip")
+                look_up(dithered_index(values, fresh), codes, out=into)
         clipped = cv2.compare(noisy.reshape(-1), 255, cv2.CMP_EQ)
-        achieved = {"exposure_ev": exposure_ev, "clipped_share": round(cv2.countNonZero(clipped) / clipped.size, 6)}
+        achieved = {
+            "exposure_ev": round(exposure_ev, 6),
+            "clipped_share": round(cv2.countNonZero(clipped) / clipped.size, 6),
+        }
         return noisy.reshape(image.shape), achieved
 
 
@@ -200,6 +211,16 @@ def _blocks(*arrays: npt.NDArray[Any]) -> Iterator[tuple[npt.NDArray[Any], ...]]
     flat = [array.reshape(-1) for array in arrays]
     for start in range(0, flat[0].size, _BLOCK):
         yield tuple(array[start : start + _BLOCK] for array in flat)
+
+
+def _headroom_ev(frame: Pixels) -> float:
+    """EV from the log-average of a frame's light up to white, at least .5; detail counts more."""
+    cv2 = need("cv2", extra="image")
+    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) if frame.shape[2] == 3 else np.ascontiguousarray(frame)
+    detail = np.abs(cv2.Laplacian(grey, cv2.CV_32F)).reshape(-1) + _FLAT_DETAIL
+    below_white = -np.log2(np.maximum(decoded(), _LEAST_LIGHT))
+    counts = np.bincount(grey.reshape(-1), detail, 256)
+    return max(_LEAST_HEADROOM_EV, float(counts @ below_white / counts.sum()))
 
 
 def _subject_share(across: Doubles, down: Doubles) -> npt.NDArray[np.float32]:

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from statistics import NormalDist
-from typing import Any
+from typing import Any, ClassVar
 
 from ..extras import MissingExtraError, need
 from ..path import Range, check_range, fade_in, lerp, loglerp
@@ -164,7 +164,7 @@ class ChromaticAberration:
         )
 
 
-@wrap("image/lens_distortion")
+@wrap("image/lens_distortion", version=2)
 @dataclass(frozen=True, slots=True)
 class LensDistortion:
     """Bend straight lines as a wide-angle lens does, into a barrel or a cushion.
@@ -173,6 +173,8 @@ class LensDistortion:
     picture is enlarged until it is full to its corners.
     Source: `OpticalDistortion` of albumentations 2.0.8, mode fisheye; one-term radial model.
     """
+
+    severity_measure: ClassVar[str] = "displacement"
 
     distortion_range: Range = (0.002, 0.3)
     """Coefficient k (mild, extreme) of a barrel in r (1 + k r²), r being 1 in the corners, up to 1: a cushion beyond

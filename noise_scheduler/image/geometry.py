@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +20,9 @@ from ..registry import register
 from .drift import Held, check_time_constant, smooth_paths
 from .light import grid_shape
 
-_LOG_ZOOM = 0.8  # standard deviation of the logarithm of the zoom, per shorter side of shift
-_TURN = 1.2  # standard deviation of the rotation, radians, per shorter side of shift
+_LOG_ZOOM = 0.4  # standard deviation of the logarithm of the zoom, per shorter side of shift
+_TURN = 0.6  # standard deviation of the rotation, radians, per shorter side of shift
+_VEER = 2.0  # standard deviation of the shift's direction on a clip, radians
 _CELLS_PER_SIDE = 6
 _MOST_CELLS = 36
 _FIELD_GRID = 56
@@ -34,14 +36,16 @@ class DetectorJitter:
     """Shift, zoom and turn the crop, as a face or object detector does that finds its box badly.
 
     The jitter rises along `shift_range`: with a shift of .1 of the shorter side in x and in y go a zoom by a factor
-    of 1.08 and a turn by 7°, each a standard deviation, all four scaled so that together they have just this size in
-    every frame. On a clip the four wander smoothly.
+    of 1.04 and a turn by 3.4°, each a standard deviation. The shift has just this size in every frame, in any
+    direction; on a clip direction, zoom and turn wander smoothly.
     Achieved: `displacement_px`, the root mean square way that a pixel is moved, over picture and all frames given.
     Source: perturbed boxes as in Dutta et al., "Impact of eye detection error on face recognition performance", IET
     Biometrics 2015.
     """
 
-    shift_range: Range = (0.0012, 0.25)
+    severity_measure: ClassVar[str] = "displacement"
+
+    shift_range: Range = (0.0012, 0.5)
     """Shift (mild, extreme) in each direction, standard deviation as a fraction of the picture's shorter side. Level
     moves along it in equal ratios; below level .05 it shrinks further, to nothing at 0."""
     time_constant_s: float | Held = 0.4
@@ -65,14 +69,16 @@ class DetectorJitter:
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
         height, width = frames.shape[1:3]
         size = loglerp(self.shift_range, level) * fade_in(level)
-        jitter = smooth_paths(
-            rng, 4, len(frames), fps=fps, time_constant_s=self.time_constant_s, first_frame=first_frame
+        heading = rng.uniform(0, 2 * math.pi)
+        veer, zoom, turn = smooth_paths(
+            rng, 3, len(frames), fps=fps, time_constant_s=self.time_constant_s, first_frame=first_frame
         )
+        heading = heading + _VEER * veer
+        jitter = size * np.stack([math.sqrt(2) * np.cos(heading), math.sqrt(2) * np.sin(heading), zoom, turn], 1)
         noisy = np.empty_like(frames)
         moved = 0.0
-        for frame, out, parts in zip(frames, noisy, jitter.T.tolist(), strict=True):
-            scale = 2 * size / math.hypot(*parts)
-            to_frame = _crop(height, width, *(scale * part for part in parts))
+        for frame, out, parts in zip(frames, noisy, jitter.tolist(), strict=True):
+            to_frame = _crop(height, width, *parts)
             out[...] = cv2.warpAffine(
                 frame,
                 to_frame,
@@ -94,6 +100,8 @@ class ElasticWarp:
     Achieved: `displacement_px`, the root mean square way that a pixel is moved, in every frame.
     Source: Simard, Steinkraus & Platt, "Best practices for convolutional neural networks", ICDAR 2003.
     """
+
+    severity_measure: ClassVar[str] = "displacement"
 
     displacement_range: Range = (0.0012, 0.15)
     """Root mean square displacement (mild, extreme) as a fraction of the picture's shorter side. Level moves along it
