@@ -1,7 +1,6 @@
 """Calibration: curves, profiles and their errors, how levels go through them, and measuring one anew."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -20,26 +19,15 @@ from noise_scheduler.rng import key_of, stream
 from noise_scheduler.testing import example_samples
 
 
-@ns.register("image/half_fog")
-@dataclass(frozen=True, slots=True)
-class HalfFog:
-    """Mix with grey, for these tests: the share is the square of the position, half at the end."""
+@pytest.fixture(scope="module", autouse=True)
+def half_fog():
+    """The noises of calibration_noises, for this module alone."""
+    before = dict(registry._entries), dict(registry._names)
+    from calibration_noises import HalfFog
 
-    grey: int = 128
-    """Grey level."""
-
-    def __call__(self, x, level, rng, *, fps=25.0, first_frame=0):
-        share = 0.97 * level**2
-        return np.rint((1 - share) * x + share * self.grey).astype(np.uint8)
-
-
-@ns.register("image/whisper")
-@dataclass(frozen=True, slots=True)
-class Whisper:
-    """One grey level at most, for these tests."""
-
-    def __call__(self, x, level, rng, *, fps=25.0, first_frame=0):
-        return x ^ (rng.random(x.shape) < level).astype(np.uint8)
+    yield HalfFog()
+    registry._entries.clear(), registry._entries.update(before[0])
+    registry._names.clear(), registry._names.update(before[1])
 
 
 def scene(seed, side=64):
@@ -53,7 +41,7 @@ CORPUS = [Sample(scene(seed), {}) for seed in range(6)]
 
 
 @pytest.fixture(scope="module")
-def measured():
+def measured(half_fog):
     return calibrate("image", CORPUS, ["image/half_fog", "image/gaussian_noise"], processes=1)
 
 
@@ -78,13 +66,13 @@ def test_severity_is_seven_tenths_of_the_level_on_other_samples(mine):
             assert mean == pytest.approx(0.7 * level, abs=0.03), (noise, level)
 
 
-def test_without_a_profile_the_level_is_the_position(mine):
+def test_without_a_profile_the_level_is_the_position(mine, half_fog):
     x = scene(7)
     straight = ns.corrupt(x, "image/half_fog", level=0.5, profile="none")
-    np.testing.assert_array_equal(straight, HalfFog()(x, 0.5, None))
+    np.testing.assert_array_equal(straight, half_fog(x, 0.5, None))
     position = profile_of(str(mine)).curves["image/half_fog"].position(0.5)
     np.testing.assert_array_equal(
-        ns.corrupt(x, "image/half_fog", level=0.5, profile=str(mine)), HalfFog()(x, position, None)
+        ns.corrupt(x, "image/half_fog", level=0.5, profile=str(mine)), half_fog(x, position, None)
     )
     np.testing.assert_array_equal(ns.corrupt(x, "image/half_fog", level=0.5), straight)  # no shipped profile lists it
 

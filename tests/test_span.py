@@ -81,7 +81,7 @@ def test_lost_words_are_lost_inside_only():
         noisy, record = scheduler({"text": noise}, level=1.0)({"text": text}, id=i)
         ((first, last),) = text_parts(text, record.hits[0].spans)
         assert noisy["text"] == text[:first] + text[last:]
-        assert record.hits[0].achieved == {"lost_words": 3.0, "word_loss_rate": 1.0}
+        assert record.hits[0].achieved == {"scale": "native", "lost_words": 3.0, "word_loss_rate": 1.0}
 
 
 def test_achieved_of_a_text_is_the_mean_over_its_parts_by_length():

@@ -25,7 +25,7 @@ from .drift import Held, check_time_constant, drifts, factors
 from .frames import frame_streams
 from .grain import look_up, paired, random_bytes
 from .light import bands
-from .low_light import LINEAR_STEPS, decoded, encode_steps, encoded, grey_shares, linear_to_srgb, srgb_to_linear
+from .low_light import LINEAR_STEPS, decoded, encode_steps, encoded, grey_shares, srgb_to_linear
 
 _LOG_DRIFT = 0.15
 _LEAST_LIGHT = 2.0**-10  # that counts in the log-average; sRGB's second grey level has 2^-10.7

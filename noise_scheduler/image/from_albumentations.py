@@ -50,7 +50,7 @@ class LensDrops:
     Source: `Spatter` of albumentations 2.0.8, mode rain, after Hendrycks & Dietterich, ICLR 2019.
     """
 
-    cover_range: Range = (0.004, 0.25)
+    cover_range: Range = (0.004, 0.6)
     """Share of the picture under drops (mild, extreme); level moves along it in equal ratios, and below level .05 the
     drops grow faint, to nothing at 0."""
 
@@ -164,7 +164,7 @@ class ChromaticAberration:
         )
 
 
-@wrap("image/lens_distortion", version=2)
+@wrap("image/lens_distortion")
 @dataclass(frozen=True, slots=True)
 class LensDistortion:
     """Bend straight lines as a wide-angle lens does, into a barrel or a cushion.
@@ -205,7 +205,7 @@ class Ringing:
     Source: `RingingOvershoot` of albumentations 2.0.8; sinc filter of Wang et al., "Real-ESRGAN", ICCVW 2021.
     """
 
-    cutoff_range: Range = (2.8, 0.7)
+    cutoff_range: Range = (2.8, 0.5)
     """Cutoff (mild, extreme), radians per pixel, in [.05, π]; level moves along it in equal ratios. Below level .05 the
     clean picture is mixed in, to itself at 0."""
 
@@ -228,7 +228,7 @@ class MedianSmoothing:
     Source: `MedianBlur` of albumentations 2.0.8; Tukey's median filter.
     """
 
-    window_px_range: Range = (3.0, 9.0)
+    window_px_range: Range = (3.0, 21.0)
     """Mean width of the window (mild, extreme), pixels, in [1, 151]; widths are odd, one of the two around the mean is
     drawn. Level moves along it in equal ratios; below level .3 the clean picture is mixed in, to itself at 0."""
 
