@@ -24,7 +24,7 @@ import numpy as np
 from rich.progress import track
 
 from benchmarks import measure
-from noise_scheduler import corrupt, severity
+from noise_scheduler import build, corrupt, severity
 from noise_scheduler.calibration import FULL_SEVERITY, Profile, profile_of
 from noise_scheduler.calibration.corpus import read_corpus
 from noise_scheduler.calibration.measure import Sample
@@ -79,11 +79,15 @@ def set_up(profile: str, kind: str, corpus: list[Sample]) -> None:
 
 def severities(noise: str) -> np.ndarray:
     """(levels, samples); a sample has one random stream at all levels."""
+    built = build(noise)
+    trials = [
+        (*severity.trial(built, x, against), context) for (x, context), against in zip(_corpus, _measures, strict=True)
+    ]
     return np.array(
         [
             [
-                against(corrupt(x, noise, level=level, seed=1, id=index, profile=_profile, **context))
-                for index, ((x, context), against) in enumerate(zip(_corpus, _measures, strict=True))
+                against(corrupt(x, built, level=level, seed=1, id=index, profile=_profile, **context))
+                for index, (x, against, context) in enumerate(trials)
             ]
             for level in LEVELS.tolist()
         ]

@@ -61,7 +61,9 @@ def calibration() -> str:
 
 
 def harm() -> str:
-    return (RESULTS / "harm.md").read_text(encoding="utf-8").strip() + "\n"
+    """The first paragraph and table of the benchmark's own page, without its title."""
+    blocks = (RESULTS / "harm.md").read_text(encoding="utf-8").split("\n\n")
+    return "\n\n".join(blocks[1:3]).strip() + "\n"
 
 
 def speed() -> str:
@@ -82,7 +84,7 @@ def _figures(name: str) -> dict[str, Any]:
     return figures
 
 
-SECTIONS: dict[str, Callable[[], str]] = {"calibration": calibration, "speed": speed}
+SECTIONS: dict[str, Callable[[], str]] = {"calibration": calibration, "harm": harm, "speed": speed}
 """Mark in the README → what stands between it and the end."""
 
 if __name__ == "__main__":

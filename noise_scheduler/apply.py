@@ -65,6 +65,8 @@ def apply(sample: Mapping[str, Any], record: Record) -> tuple[dict[str, Any], Re
 def replay(sample: Mapping[str, Any], record: Record) -> dict[str, Any]:
     """Do to `sample` what `record` says: the same bytes as the first time, wherever this package runs.
 
+    The sample must be the one that the record was made of, with the same `sample_rate`, `fps` and `first_frame`.
+
     Raises:
         ValueError: a noise has changed its output since the record was made, or a file that it drew from is not
             the one that was drawn then.
@@ -74,10 +76,13 @@ def replay(sample: Mapping[str, Any], record: Record) -> dict[str, Any]:
     for before, now in zip(record.hits, done.hits, strict=True):
         for name, value in before.achieved.items():
             if isinstance(value, str) and now.achieved.get(name) != value:
-                raise ValueError(
-                    f"{before.noise}: the record says {name} {value!r}, replay gives {now.achieved.get(name)!r}; "
-                    "restore the files as they were when the record was made"
+                remedy = (
+                    "replay on a sample of the same kind, picture or clip"
+                    if name == "scale"
+                    else "restore the files as they were when the record was made"
                 )
+                got = now.achieved.get(name)
+                raise ValueError(f"{before.noise}: the record says {name} {value!r}, replay gives {got!r}; {remedy}")
     return noisy
 
 

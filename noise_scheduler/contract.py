@@ -121,7 +121,7 @@ def _context_for(kind: str, context: Mapping[str, Any]) -> dict[str, Any]:
     if kind == "audio":
         return {"sample_rate": context["sample_rate"]}
     if kind in ("image", "video"):
-        return {"fps": context.get("fps", 25.0), "first_frame": context.get("first_frame", 0)}
+        return {"fps": float(context.get("fps", 25.0)), "first_frame": int(context.get("first_frame", 0))}
     return {}
 
 

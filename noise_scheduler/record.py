@@ -103,7 +103,10 @@ class Record:
                 raise ValueError(f"id must be a string or an integer, step an integer ≥ 0, not {body['step']!r}")
             key = int(body["key"][:16], 16), int(body["key"][16:], 16)
             hits = tuple(_hit(hit) for hit in body["hits"])
-            return cls(body["id"], body["step"], key, body["config"], hits, dict(body.get("profiles", {})))
+            profiles = dict(body.get("profiles", {}))
+            if not all(isinstance(name, str) and "@" in name for name in profiles.values()):
+                raise ValueError(f"profiles must be a table from kinds to NAME@DIGEST, not {profiles!r}")
+            return cls(body["id"], body["step"], key, body["config"], hits, profiles)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"not a noise record ({error}): {line[:80]!r}") from error
 

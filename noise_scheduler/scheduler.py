@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -23,7 +24,7 @@ from typing import Any, NamedTuple
 
 from . import registry
 from .apply import apply
-from .calibration import resolve
+from .calibration import check_curve, resolve
 from .clock import Clock
 from .condition import AnySubset, Condition, Subset
 from .config import from_config, to_config
@@ -96,18 +97,19 @@ class NoiseScheduler:
         span = self.span if isinstance(self.span, Bursts) else Bursts(self.span)
         levels = level if isinstance(level, Mapping) else dict.fromkeys(noises, level)
         modalities = tuple(_Modality.of(name, noises[name], levels[name], span) for name in noises)
+        profiles = _profiles(self.profiles, noises)
         for name, value in (
             ("noises", MappingProxyType(noises)),
             ("level", MappingProxyType(level) if isinstance(level, dict) else level),
             ("span", span),
-            ("profiles", MappingProxyType(dict(self.profiles))),
-            ("_profiles", _profiles(self.profiles, noises)),
+            ("profiles", MappingProxyType({kind: os.fspath(name) for kind, name in self.profiles.items()})),
+            ("_profiles", profiles),
             ("_modalities", modalities),
             ("_subsets", self.condition.subsets(tuple(noises))),
         ):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "_adapts", any(adaptive_schedules(self)))
-        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        text = json.dumps(self.to_dict() | {"profiles": self._profiles}, sort_keys=True, separators=(",", ":"))
         object.__setattr__(self, "_digest", hashlib.blake2b(text.encode(), digest_size=8).hexdigest())
 
     @property
@@ -149,7 +151,7 @@ class NoiseScheduler:
                 if modality.plan.name in chosen:
                     hits += modality.draw(key, clock.step)
         return Record(
-            id if isinstance(id, str) else int(id), clock.step, key, self._digest, tuple(hits), self._profiles
+            id if isinstance(id, str) else int(id), clock.step, key, self._digest, tuple(hits), dict(self._profiles)
         )
 
     def apply(self, sample: Mapping[str, Any], record: Record) -> tuple[dict[str, Any], Record]:
@@ -208,7 +210,15 @@ class NoiseScheduler:
     def __reduce__(self) -> Any:
         plain = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
         plain = {name: dict(value) if isinstance(value, MappingProxyType) else value for name, value in plain.items()}
-        return partial(type(self), **plain), ()
+        return partial(_rebuilt, type(self), self._digest, plain), ()
+
+
+def _rebuilt(scheduler_class: type[NoiseScheduler], digest: str, plain: Mapping[str, Any]) -> NoiseScheduler:
+    """A scheduler as it was in the process that sent it."""
+    scheduler = scheduler_class(**plain)
+    if scheduler.digest != digest:
+        raise ValueError("a calibration profile changed between two processes of one run; restore the file")
+    return scheduler
 
 
 class _Modality(NamedTuple):
@@ -316,9 +326,13 @@ def _identity(noise: Noise) -> tuple[str, int, Mapping[str, Any]]:
 
 def _profiles(profiles: Mapping[str, str], noises: Mapping[str, Mixture]) -> dict[str, str]:
     """Those that can matter for these noises, with their digests."""
-    kinds = {registry.name_of(noise).partition("/")[0] for mixed in noises.values() for noise in mixed.noises}
+    listed = [noise for mixed in noises.values() for noise in mixed.noises]
+    kinds = {registry.name_of(noise).partition("/")[0] for noise in listed}
     kinds |= {"video"} if "image" in kinds else set()
-    return {kind: reference for kind, reference in resolve(profiles).items() if kind in kinds}
+    found = {kind: reference for kind, reference in resolve(profiles).items() if kind in kinds}
+    for noise in listed:
+        check_curve(found, noise)
+    return found
 
 
 def _mixture(modality: str, noises: Any) -> Mixture:

@@ -65,6 +65,7 @@ def example_samples(kind: str) -> list[tuple[str, Any, Context]]:
             ("odd sizes", _picture(rng, 7, 5, 3), {}),
             ("one row", _picture(rng, 1, 33, 3), {}),
             ("one pixel", _picture(rng, 1, 1, 3), {}),
+            ("one grey pixel", _picture(rng, 1, 1, 1), {}),
             ("black", np.zeros((16, 16, 3), np.uint8), {}),
             ("white", np.full((16, 16, 1), 255, np.uint8), {}),
             ("not contiguous", _picture(rng, 64, 64, 3)[::2, ::-1], {}),

@@ -6,18 +6,22 @@ maximum for the others. A level costs one interpolation.
 
 A range in physical units that a user gives to a noise (a field called ``…_range``) replaces the measured path: level
 then runs straight along it, and the record says so (``scale`` is ``"native"``). So do noises that no profile lists.
+Other fields that are changed keep the measured path, but what severity it then leads to is not known, and the record
+says none; only the time constant makes no difference.
 
 A profile is chosen by the kind of sample: `DEFAULTS`, another shipped one, the path of a JSON file that
 ``noise-scheduler calibrate`` wrote, or ``"none"``. Records name it as ``NAME@DIGEST``.
 
-Public: `Profile`, `Curve`, `profile_of`, `resolve`, `locate`, `scale_of`, `max_severity`,
-`level_for`, `FULL_SEVERITY`, `DEFAULTS`.
+Public: `Profile`, `Curve`, `profile_of`, `resolve`, `locate`, `check_curve`, `scale_of`,
+`max_severity`, `level_for`, `digest_of`, `FULL_SEVERITY`, `DEFAULTS`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -42,7 +46,9 @@ NATIVE = "none"
 """The profile that leaves every level on the noise's own path."""
 
 _FORMAT = 1
-_SHIPPED = Path(__file__).parent
+_FOLDER = Path(__file__).parent
+_SHIPPED = frozenset(file.stem for file in _FOLDER.glob("*.json"))
+_NEUTRAL = frozenset({"time_constant_s"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,8 @@ class Curve:
 
     version: int
     """Of the noise that was measured."""
+    fields: str
+    """Digest of the fields that it had (`digest_of`)."""
     max_severity: float
     """Mean severity at level 1; less than `FULL_SEVERITY` for a noise that cannot do more."""
     spread: float
@@ -77,6 +85,8 @@ class Profile:
     """16 hexadecimal digits that stand for the content."""
     curves: Mapping[str, Curve]
     """Noise → its curve."""
+    too_mild: Mapping[str, float]
+    """Noise → its severity at the end of its path, for those that do too little to be calibrated."""
     corpus: Mapping[str, Any]
     """What it was measured on: number of samples, digest."""
 
@@ -84,7 +94,7 @@ class Profile:
         return f"{self.name}@{self.digest}"
 
 
-def profile_of(name: str, kind: str | None = None) -> Profile:
+def profile_of(name: str | os.PathLike[str], kind: str | None = None) -> Profile:
     """A profile by shipped name, path, or ``NAME@DIGEST``.
 
     Args:
@@ -95,10 +105,10 @@ def profile_of(name: str, kind: str | None = None) -> Profile:
         KeyError: no profile is shipped under that name, and there is no such file.
         ValueError: the file is no profile, is for another kind, or its digest is not the one that is asked for.
     """
-    if not isinstance(name, str):
-        raise TypeError(f"a profile is a shipped name or a path as a string, not {type(name).__name__}")
-    plain, _, digest = name.partition("@")
-    profile = _load(plain)
+    if not isinstance(name, str | os.PathLike):
+        raise TypeError(f"a profile is a shipped name or a path, not {type(name).__name__}")
+    plain, digest = _parted(os.fspath(name))
+    profile = _open(plain)
     if digest and digest != profile.digest:
         raise ValueError(
             f"profile {plain!r} has digest {profile.digest}, not {digest}: it was measured anew since; "
@@ -107,11 +117,6 @@ def profile_of(name: str, kind: str | None = None) -> Profile:
     if kind is not None and kind != profile.kind:
         raise ValueError(f"profile {plain!r} is for {profile.kind}, not for {kind}; choose one with that kind")
     return profile
-
-
-def shipped() -> dict[str, str]:
-    """Name → kind of the profiles that come with the package."""
-    return {file.stem: _load(file.stem).kind for file in sorted(_SHIPPED.glob("*.json"))}
 
 
 def resolve(profiles: Mapping[str, str]) -> dict[str, str]:
@@ -133,9 +138,16 @@ def resolve(profiles: Mapping[str, str]) -> dict[str, str]:
 
 
 @cache
-def usual() -> dict[str, str]:
+def usual() -> Mapping[str, str]:
     """`resolve` of nothing: the profiles of `DEFAULTS`."""
-    return resolve({})
+    return MappingProxyType(resolve({}))
+
+
+def check_curve(profiles: Mapping[str, str], noise: Any) -> None:
+    """Raise `ValueError` if a profile lists another version of a noise than the one that is installed."""
+    name = registry.name_of(noise)
+    for reference in profiles.values():
+        _curve(reference, name, noise)
 
 
 def locate(
@@ -152,14 +164,14 @@ def locate(
 
     Returns:
         The position in (0, 1], and what the record says of it: `scale`, the profile's name or ``"native"``, and
-        `severity`, the profile's mean at this level.
+        `severity`, the profile's mean at this level, where the noise has the fields that were measured.
     """
     reference = profiles.get(kind_of(name, x))
-    curve = None if reference is None else _curve(reference, name, noise)
-    if curve is None:
+    curve, as_measured = (None, False) if reference is None else _curve(reference, name, noise)
+    if reference is None or curve is None:
         return level, {"scale": "native"}
-    scale = reference.partition("@")[0]  # type: ignore[union-attr]
-    return curve.position(level), {"scale": scale, "severity": level * curve.max_severity}
+    scale: dict[str, float | str] = {"scale": _parted(reference)[0]}
+    return curve.position(level), scale | ({"severity": level * curve.max_severity} if as_measured else {})
 
 
 def kind_of(name: str, x: Any) -> str:
@@ -176,26 +188,27 @@ def scale_of(noise: Any, kind: str) -> str:
         kind: of the samples, ``"video"`` for an image noise on clips.
     """
     reference = usual().get(kind)
-    if reference is None or _curve(reference, registry.name_of(noise), noise) is None:
+    if reference is None or _curve(reference, registry.name_of(noise), noise)[0] is None:
         return "native"
-    return reference.partition("@")[0]
+    return _parted(reference)[0]
 
 
-def max_severity(noise: str | Any, *, profile: str = "photos") -> float:
+def max_severity(noise: str | Any, *, profile: str | None = None) -> float:
     """Mean severity of a noise at level 1.
 
     Args:
         noise: a registered name, or a noise from `build`.
-        profile: a shipped name or the path of a profile.
+        profile: a shipped name or the path of a profile; None for the usual one of the noise's kind (pictures for an
+            image noise; name ``"video"`` for clips).
 
     Raises:
-        ValueError: the profile does not list the noise, or a range was given to it.
+        ValueError: the profile does not list the noise, or other fields were given to it than were measured.
         KeyError: no such noise or profile.
     """
     return _measured(noise, profile).max_severity
 
 
-def level_for(severity: float, noise: str | Any, *, profile: str = "photos") -> float:
+def level_for(severity: float, noise: str | Any, *, profile: str | None = None) -> float:
     """The level at which a noise has a mean severity, for schedules that ask for one.
 
     Args:
@@ -208,54 +221,81 @@ def level_for(severity: float, noise: str | Any, *, profile: str = "photos") -> 
     top = max_severity(noise, profile=profile)
     if not 0 <= severity <= top:
         name = noise if isinstance(noise, str) else registry.name_of(noise)
-        raise ValueError(f"{name} has severities from 0 to {top:.3g} on {profile!r}, not {severity!r}")
+        raise ValueError(f"{name} has severities from 0 to {top:.3g}, not {severity!r}")
     return severity / top
 
 
-def _measured(noise: str | Any, profile: str) -> Curve:
+def digest_of(noise: Any) -> str:
+    """16 hexadecimal digits that stand for the fields of a noise."""
+    return hashlib.blake2b(repr(noise).encode(), digest_size=8).hexdigest()
+
+
+def _measured(noise: str | Any, profile: str | None) -> Curve:
     built = registry.build(noise) if isinstance(noise, str) else noise
     name = registry.name_of(built)
-    curve = _curve(str(profile_of(profile)), name, built)
-    if curve is None:
-        raise ValueError(f"{name} is not calibrated on {profile!r}: its level runs along its own path")
+    profile = profile or DEFAULTS.get(name.partition("/")[0], NATIVE)
+    if profile == NATIVE:
+        raise ValueError(f"{name} is not calibrated: its level runs along its own path")
+    opened = profile_of(profile)
+    if name in opened.too_mild:
+        raise ValueError(
+            f"{name} is not calibrated on {profile!r}: it does not reach severity .1 at the end of its path"
+        )
+    curve, as_measured = _curve(str(opened), name, built)
+    if curve is None or not as_measured:
+        raise ValueError(f"{name} is not calibrated on {profile!r}, or not with these fields")
     return curve
 
 
-def _curve(reference: str, name: str, noise: Any) -> Curve | None:
-    """The curve of a noise in a profile; None where there is none, or where the user gave it a range."""
+def _curve(reference: str, name: str, noise: Any) -> tuple[Curve | None, bool]:
+    """The curve of a noise in a profile, and whether the noise has the fields that were measured.
+
+    None where the profile does not list it, or where the user gave it a range.
+    """
     if name not in profile_of(reference).curves:
-        return None
+        return None, False
     return _curve_unless_ranged(reference, noise)
 
 
 @lru_cache(maxsize=4096)
-def _curve_unless_ranged(reference: str, noise: Any) -> Curve | None:
-    if any(field.endswith("_range") for field in registry.changed_fields(noise)):
-        return None
+def _curve_unless_ranged(reference: str, noise: Any) -> tuple[Curve | None, bool]:
+    changed = registry.changed_fields(noise)
+    if any(field.endswith("_range") for field in changed):
+        return None, False
     name = registry.name_of(noise)
     curve = profile_of(reference).curves[name]
-    if curve.version != registry.version_of(name):
+    if curve.version != registry.version_of(name) or curve.fields != digest_of(type(noise)()):
         raise ValueError(
-            f"{name} is at version {registry.version_of(name)}, profile {reference.partition('@')[0]!r} was measured "
-            f"with version {curve.version}; run noise-scheduler calibrate again"
+            f"{name} has changed since profile {_parted(reference)[0]!r} was measured; run noise-scheduler calibrate "
+            "again (for a profile of the package: make profiles), or choose the profile 'none'"
         )
-    return curve
+    return curve, set(changed) <= _NEUTRAL
+
+
+def _parted(reference: str) -> tuple[str, str]:
+    """Name and digest of ``NAME@DIGEST``; the digest is empty where there is none."""
+    match = re.fullmatch(r"(.*)@([0-9a-f]{16})", reference, re.DOTALL)
+    return (match[1], match[2]) if match else (reference, "")
+
+
+def _open(name: str) -> Profile:
+    """A shipped profile, read once; or a file, read again when it has changed."""
+    if name in _SHIPPED:
+        return _load(name, _FOLDER / f"{name}.json")
+    file = Path(name)
+    try:
+        state = file.stat()
+    except OSError as error:
+        raise KeyError(
+            f"no profile is called {name!r}, and no such file can be read ({error.strerror}); {nearest(name, _SHIPPED)}"
+        ) from error
+    return _load(name, file.absolute(), state.st_mtime_ns, state.st_size)
 
 
 @lru_cache(maxsize=64)
-def _load(name: str) -> Profile:
-    file = _SHIPPED / f"{name}.json"
-    if "/" in name or not file.is_file():
-        file = Path(name)
+def _load(name: str, file: Path, *state: int) -> Profile:
     try:
-        data = file.read_bytes()
-    except OSError as error:
-        known = [shipped.stem for shipped in _SHIPPED.glob("*.json")]
-        raise KeyError(
-            f"no profile is called {name!r}, and no such file can be read ({error.strerror}); {nearest(name, known)}"
-        ) from error
-    try:
-        return _parsed(name, data)
+        return _parsed(name, file.read_bytes())
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(
             f"{file} is not a calibration profile ({error}); write one with noise-scheduler calibrate"
@@ -274,4 +314,6 @@ def _parsed(name: str, data: bytes) -> Profile:
         if len(path) != KNOTS or path[0] != 0 or path[-1] > 1 or not all(low < high for low, high in pairwise(path)):
             raise ValueError(f"{noise}: positions must be {KNOTS} numbers that rise strictly from 0 to at most 1")
     digest = hashlib.blake2b(json.dumps(body, sort_keys=True).encode(), digest_size=8).hexdigest()
-    return Profile(name, body["kind"], digest, MappingProxyType(curves), MappingProxyType(body["corpus"]))
+    return Profile(
+        name, body["kind"], digest, MappingProxyType(curves), MappingProxyType(body["too_mild"]), body["corpus"]
+    )

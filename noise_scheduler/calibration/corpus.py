@@ -19,12 +19,15 @@ from .measure import Sample
 
 CLIP_FRAMES = 12
 CLIP_FPS = 12.5
+_LONG_S = 20.0  # of a longer file, the frames after its middle are decoded alone
 
 Pixels = npt.NDArray[np.uint8]
 
 
 def read_corpus(kind: str, folder: Path, *, most: int | None = None, side: int | None = None) -> list[Sample]:
-    """The samples of a folder and its subfolders, evenly chosen among the readable files in the order of their names.
+    """Samples of a folder and its subfolders, from evenly spaced files in the order of their names.
+
+    A file that cannot be read makes way for one that was passed over.
 
     Args:
         kind: ``"image"`` or ``"video"``.
@@ -45,8 +48,9 @@ def read_corpus(kind: str, folder: Path, *, most: int | None = None, side: int |
     most, side = most or usual_most, side or usual_side
     files = [file for file in sorted(folder.rglob("*")) if file.suffix.lower() in suffixes and file.is_file()]
     if len(files) > most:
-        files = [files[index * len(files) // most] for index in range(most)]
-    samples = [sample for file in files if (sample := read(file, side)) is not None]
+        chosen = [index * len(files) // most for index in range(most)]
+        files = [files[index] for index in (*chosen, *sorted(set(range(len(files))) - set(chosen)))]
+    samples = list(islice((sample for file in files if (sample := read(file, side)) is not None), most))
     if len(samples) < 2:
         raise ValueError(f"{folder} holds {len(samples)} readable {kind} files; two are needed ({', '.join(suffixes)})")
     return samples
@@ -54,7 +58,8 @@ def read_corpus(kind: str, folder: Path, *, most: int | None = None, side: int |
 
 def _read_picture(file: Path, side: int) -> Sample | None:
     cv2 = need("cv2", extra="image")
-    picture = cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    data = np.frombuffer(file.read_bytes(), np.uint8)
+    picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     return None if picture is None else Sample(square(np.ascontiguousarray(picture[..., ::-1]), side), {})
 
 
@@ -66,7 +71,9 @@ def _read_clip(file: Path, side: int) -> Sample | None:
             stream = container.streams.video[0]
             fps = float(stream.average_rate or 25)
             stride = max(1, round(fps / CLIP_FPS))
-            decoded = islice(container.decode(stream), 0, None, stride)
+            if container.duration and container.duration > _LONG_S * av.time_base:
+                container.seek(container.duration // 2)
+            decoded = islice(container.decode(stream), 0, round(_LONG_S * fps), stride)
             frames = [square(frame.to_ndarray(format="rgb24"), side) for frame in decoded]
     except (av.error.FFmpegError, IndexError):
         return None

@@ -24,7 +24,7 @@ from .. import registry, severity
 from ..contract import Noise, run
 from ..extras import need
 from ..rng import key_of, stream
-from . import FULL_SEVERITY, KNOTS
+from . import FULL_SEVERITY, KNOTS, digest_of
 
 LEAST_SEVERITY = 0.1
 """A noise that does less than this at the end of its path is left out: it has no strength to calibrate."""
@@ -150,6 +150,7 @@ def _curve(noise: Noise) -> dict[str, Any] | float:
     top = min(FULL_SEVERITY, float(rising[-1]))
     return {
         "version": registry.version_of(registry.name_of(noise)),
+        "fields": digest_of(noise),
         "max_severity": round(top, 4),
         "spread": round(float(np.mean([s.std() for s in again])), 4),
         "positions": _strict(np.interp(np.linspace(0, top, KNOTS), np.r_[0, rising], np.r_[0, positions])),

@@ -30,14 +30,14 @@ _DIRECT_AREA = 130  # OpenCV turns to the Fourier transform, 10 times slower for
 class MotionBlur:
     """Blur along a straight line of random angle, as a camera that moves while the shutter is open.
 
-    The line's length rises along `length_range` from invisible to about an eighth of the picture. On a clip,
+    The line's length rises along `length_range` from invisible to a fifth of the picture. On a clip,
     angle and length wander smoothly. Achieved: `length_px`, the mean length in pixels, and `angle_deg`, the angle in
     [0, 180) that it wanders about, counter-clockwise from the horizontal.
     Source: linear motion kernel of uniform velocity, e.g. Gonzalez & Woods, "Digital image processing", 5.6.
     """
 
-    length_range: Range = (0.0018, 0.12)
-    """Length of the line (mild, extreme) as a fraction of the picture's shorter side; .12 is 27 px of 224. Level
+    length_range: Range = (0.0018, 0.2)
+    """Length of the line (mild, extreme) as a fraction of the picture's shorter side; .2 is 45 px of 224. Level
     moves along it in equal ratios; below level .05 the line shrinks further, to nothing at 0."""
     time_constant_s: float | Held = 0.3
     """On a clip, seconds over which angle and length stay much the same, or "held"."""

@@ -71,7 +71,7 @@ def drifts(
 ) -> Doubles:
     """Paths as those of `smooth_paths`, given that they pass through 0 in the recording's first frame.
 
-    What drifts so has its nominal value in a still image and at the start; its variance is 1 from about τ on. Held
+    What drifts so has its nominal value in a still image and at the start; its variance is 1 from about 2 τ on. Held
     paths are 0 throughout.
 
     Returns:

@@ -80,7 +80,7 @@ class OverExposure:
             codes = encode_steps((LINEAR_STEPS * light + 0.5).astype(np.float32))
             for values, into in _blocks(frame, out):
                 look_up(dithered_index(values, fresh), codes, out=into)
-        clipped = cv2.compare(noisy.reshape(-1), 255, cv2.CMP_EQ)
+        clipped = cv2.compare(noisy.reshape(1, -1), 255, cv2.CMP_EQ)
         achieved = {
             "exposure_ev": round(exposure_ev, 6),
             "clipped_share": round(cv2.countNonZero(clipped) / clipped.size, 6),
@@ -176,7 +176,7 @@ class Backlight:
                 shade *= np.float32(-contrast_ev * math.log(2))
                 shade += np.float32(0.5 * contrast_ev * math.log(2))
                 _expose(frame[rows], np.exp(shade, out=shade), fresh, out[rows])
-        clipped = cv2.compare(noisy.reshape(-1), 255, cv2.CMP_EQ)
+        clipped = cv2.compare(noisy.reshape(1, -1), 255, cv2.CMP_EQ)
         achieved = {"contrast_ev": contrast_ev, "clipped_share": round(cv2.countNonZero(clipped) / clipped.size, 6)}
         return noisy.reshape(image.shape), achieved
 

@@ -50,7 +50,7 @@ class LensDrops:
     Source: `Spatter` of albumentations 2.0.8, mode rain, after Hendrycks & Dietterich, ICLR 2019.
     """
 
-    cover_range: Range = (0.004, 0.6)
+    cover_range: Range = (0.004, 0.7)
     """Share of the picture under drops (mild, extreme); level moves along it in equal ratios, and below level .05 the
     drops grow faint, to nothing at 0."""
 
@@ -149,8 +149,8 @@ class ChromaticAberration:
     """
 
     distortion_range: Range = (0.001, 0.03)
-    """Coefficients k1 and k2 (mild, extreme) in r (1 + k1 r² + k2 r⁴), r being 1 at the picture's width from its
-    centre. Level moves along it in equal ratios; below level .05 they shrink further, to nothing at 0."""
+    """Coefficients k1 and k2 (mild, extreme) in r (1 + k1 r² + k2 r⁴), r being 1 at the picture's width and height from
+    its centre. Level moves along it in equal ratios; below level .05 they shrink further, to nothing at 0."""
 
     def __post_init__(self) -> None:
         check_range("distortion_range", self.distortion_range, 1e-5, 5.0)

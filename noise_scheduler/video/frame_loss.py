@@ -26,8 +26,7 @@ class FrameDrop:
     independent losses of that rate would give. The chain is drawn anew, from its stationary law, every `refresh_s`,
     and the frame with which that begins always arrives.
     Achieved: `loss_rate`, the share of the clip's frames that are lost.
-    Source: Gilbert, "Capacity of a burst-noise channel", Bell Syst. Tech. J. 1960; Elliott, same, 1963; freezing with
-    skipping of ITU-T P.910.
+    Source: Gilbert, "Capacity of a burst-noise channel", Bell Syst. Tech. J. 1960; Elliott, same, 1963.
     """
 
     loss_rate_range: Range = (0.01, 0.97)

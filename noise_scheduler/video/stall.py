@@ -25,7 +25,7 @@ class Freeze:
     A stall begins once in every `interval_s`; its length rises along `stall_s_range`. At 1.5 intervals and more the
     picture is always frozen and only jumps from stall to stall.
     Achieved: `stall_s`, and `frozen_share`, the share of the clip's frames that are not those of their time.
-    Source: freezing with skipping of ITU-T P.910; stalling of ITU-T P.1203.3.
+    Source: stalling of ITU-T P.1203.3.
     """
 
     stall_s_range: Range = (0.05, 2.4)
@@ -66,7 +66,7 @@ class Stutter:
     A hiccup begins once in every `interval_s`, and its hold rises along `hold_s_range`, each between half and all of
     that. While it catches up, the picture shows every second frame. Where hiccups overlap, the longest lag counts.
     Achieved: `late_share`, the share of late frames, and `lag_ms`, the mean lag over the clip.
-    Source: delay variation of ITU-T Y.1540 played out without a buffer; jerkiness of ITU-T P.910.
+    Source: delay variation of ITU-T Y.1540 played out without a buffer.
     """
 
     hold_s_range: Range = (0.04, 1.5)
