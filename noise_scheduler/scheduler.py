@@ -109,7 +109,8 @@ class NoiseScheduler:
         ):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "_adapts", any(adaptive_schedules(self)))
-        text = json.dumps(self.to_dict() | {"profiles": self._profiles}, sort_keys=True, separators=(",", ":"))
+        config = self.to_dict() | ({"profiles": self._profiles} if self._profiles else {})
+        text = json.dumps(config, sort_keys=True, separators=(",", ":"))
         object.__setattr__(self, "_digest", hashlib.blake2b(text.encode(), digest_size=8).hexdigest())
 
     @property

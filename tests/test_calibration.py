@@ -106,8 +106,10 @@ def test_interpolation_between_knots():
         assert curve.position(level) == pytest.approx(0.8 * level)
 
 
-@pytest.mark.parametrize(("name", "kind"), [("photos", "image"), ("faces", "image"), ("video", "video")])
-def test_shipped_profiles_cover_the_built_in_noises(name, kind):
+@pytest.mark.parametrize(
+    ("name", "kind", "full_share"), [("photos", "image", 0.8), ("faces", "image", 0.75), ("video", "video", 0.65)]
+)
+def test_shipped_profiles_cover_the_built_in_noises(name, kind, full_share):
     profile = profile_of(name, kind)
     body = json.loads((Path(calibration.__file__).parent / f"{name}.json").read_text())
     families = ("image", "video") if kind == "video" else ("image",)
@@ -121,7 +123,7 @@ def test_shipped_profiles_cover_the_built_in_noises(name, kind):
         installed = registry.version_of(noise), calibration.digest_of(ns.build(noise))
         assert state == installed, f"{noise} changed: make profiles"
     full = [curve for curve in profile.curves.values() if curve.max_severity == 0.7]
-    assert len(full) >= 0.8 * len(profile.curves)
+    assert len(full) >= full_share * len(profile.curves)
 
 
 def test_a_range_from_the_user_replaces_the_path():

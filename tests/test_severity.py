@@ -139,7 +139,7 @@ def test_noises_that_move_pixels_are_tried_on_ramps():
     clean = scene()
     measure = severity.against("image", clean)
     assert severity.trial(build("image/jpeg"), clean, measure) == (clean, measure)
-    for name in ("image/detector_jitter", "image/elastic_warp", "video/camera_shake"):
+    for name in ("image/detector_jitter", "image/elastic_warp", "image/lens_distortion"):
         probe, measured = severity.trial(build(name), clean, measure)
         np.testing.assert_array_equal(probe, severity.ramps(clean.shape))
         assert measured is severity.displacement

@@ -12,7 +12,7 @@ says none; only the time constant makes no difference.
 A profile is chosen by the kind of sample: `DEFAULTS`, another shipped one, the path of a JSON file that
 ``noise-scheduler calibrate`` wrote, or ``"none"``. Records name it as ``NAME@DIGEST``.
 
-Public: `Profile`, `Curve`, `profile_of`, `resolve`, `locate`, `check_curve`, `scale_of`,
+Public: `Profile`, `Curve`, `profile_of`, `shipped`, `resolve`, `locate`, `check_curve`, `scale_of`,
 `max_severity`, `level_for`, `digest_of`, `FULL_SEVERITY`, `DEFAULTS`.
 """
 
@@ -117,6 +117,11 @@ def profile_of(name: str | os.PathLike[str], kind: str | None = None) -> Profile
     if kind is not None and kind != profile.kind:
         raise ValueError(f"profile {plain!r} is for {profile.kind}, not for {kind}; choose one with that kind")
     return profile
+
+
+def shipped() -> dict[str, str]:
+    """Name → kind of the profiles that come with the package."""
+    return {name: profile_of(name).kind for name in sorted(_SHIPPED)}
 
 
 def resolve(profiles: Mapping[str, str]) -> dict[str, str]:

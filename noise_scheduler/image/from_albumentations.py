@@ -176,7 +176,7 @@ class LensDistortion:
 
     severity_measure: ClassVar[str] = "displacement"
 
-    distortion_range: Range = (0.002, 0.3)
+    distortion_range: Range = (0.01, 0.3)
     """Coefficient k (mild, extreme) of a barrel in r (1 + k r²), r being 1 in the corners, up to 1: a cushion beyond
     that folds. Level moves along it in equal ratios; below level .05 it shrinks further, to nothing at 0."""
 
