@@ -286,7 +286,7 @@ def _parted(reference: str) -> tuple[str, str]:
 def _open(name: str) -> Profile:
     """A shipped profile, read once; or a file, read again when it has changed."""
     if name in _SHIPPED:
-        return _load(name, _FOLDER / f"{name}.json")
+        return _open_shipped(name)
     file = Path(name)
     try:
         state = file.stat()
@@ -295,6 +295,11 @@ def _open(name: str) -> Profile:
             f"no profile is called {name!r}, and no such file can be read ({error.strerror}); {nearest(name, _SHIPPED)}"
         ) from error
     return _load(name, file.absolute(), state.st_mtime_ns, state.st_size)
+
+
+@cache
+def _open_shipped(name: str) -> Profile:
+    return _load(name, _FOLDER / f"{name}.json")
 
 
 @lru_cache(maxsize=64)
