@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.readme import filled
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
@@ -35,3 +37,7 @@ def test_commands_name_what_exists():
         assert (ROOT / (module.replace(".", "/") + ".py")).is_file(), module
     for target in set(re.findall(r"`make ([\w-]+)`", README)):
         assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE), target
+
+
+def test_figures_are_those_of_the_benchmarks():
+    assert filled(README) == README, "run python -m benchmarks.readme"

@@ -93,9 +93,13 @@ class Stutter:
         lookback_s = self.hold_s_range[1] * _CATCH_UP / (_CATCH_UP - 1)
         starts_s, draws, _ = start_times(rng, time_s, interval_s=self.interval_s, lookback_s=lookback_s)
         holds_s = hold_s * (1 + draws) / 2
-        since_s = time_s[:, None] - starts_s
-        lags_s = np.minimum(since_s, _CATCH_UP * holds_s - (_CATCH_UP - 1) * since_s)
-        lag_s = np.maximum(lags_s.max(1), 0)
+        ends_s = starts_s + holds_s * _CATCH_UP / (_CATCH_UP - 1)
+        lag_s = np.zeros(len(clip))
+        for start_s, end_s, hold_s in zip(starts_s, ends_s, holds_s, strict=True):
+            frames = slice(*np.searchsorted(time_s, (start_s, end_s)))
+            since_s = time_s[frames] - start_s
+            lags_s = np.minimum(since_s, _CATCH_UP * hold_s - (_CATCH_UP - 1) * since_s)
+            lag_s[frames] = np.maximum(lag_s[frames], lags_s)
         source = np.where(lag_s > 0, _on_show(time_s - lag_s, fps), numbers)
         late = numbers - np.maximum(source, first_frame)
         achieved = {"late_share": float(np.mean(late > 0)), "lag_ms": float(late.mean() / fps * 1000)}
