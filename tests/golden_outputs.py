@@ -54,6 +54,7 @@ RESAMPLED = {
     "image/elastic_warp",
     "image/glass_blur",
     "image/lens_distortion",
+    "image/rain",
     "image/zoom_blur",
     "video/camera_shake",
 }
