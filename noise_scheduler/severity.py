@@ -16,7 +16,8 @@ says so with ``severity_measure: ClassVar[str] = "displacement"``. Shift, zoom a
 no more than what they push out of it; a place that is strained beside them is kept by 1 / (1 + (strain / .3)²). This
 form and its constant were fitted to what a classifier loses to all three such noises (``python -m benchmarks.harm``).
 
-Public: `image`, `video`, `displacement`, `ramps`, `against`, `trial`, `MEASURES`.
+Public: `image`, `video`, `displacement`, `ramps`, `against`, `trial`, `moves_pixels`,
+`MEASURES`.
 """
 
 from __future__ import annotations
@@ -117,9 +118,12 @@ def trial(noise: Any, clean: Any, measure: Measure) -> tuple[Any, Measure]:
     Returns:
         The two as they are; `ramps` in the sample's place and `displacement` for a noise that is measured so.
     """
-    if getattr(noise, "severity_measure", "") == "displacement":
-        return ramps(clean.shape), displacement
-    return clean, measure
+    return (ramps(clean.shape), displacement) if moves_pixels(noise) else (clean, measure)
+
+
+def moves_pixels(noise: Any) -> bool:
+    """Whether a noise says that it is measured by `displacement`."""
+    return bool(getattr(noise, "severity_measure", "") == "displacement")
 
 
 def against(kind: str, clean: Any) -> Measure:

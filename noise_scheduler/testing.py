@@ -189,7 +189,7 @@ def _check_pieces(noise: Noise, name: str) -> None:
 def _check_rise(noise: Noise, name: str, draws: int) -> None:
     """Mean distortion rises strictly with level; a noise that is all or nothing says `graded = False`."""
     _, x, context = example_samples(name.partition("/")[0])[0]
-    if getattr(noise, "severity_measure", "") == "displacement":
+    if severity.moves_pixels(noise):
         x = severity.ramps(x.shape)
     means = [
         float(np.mean([_distortion(x, _noisy(noise, name, x, level, context, seed=seed)) for seed in range(draws)]))

@@ -149,7 +149,7 @@ def usual() -> Mapping[str, str]:
 
 
 def check_curve(profiles: Mapping[str, str], noise: Any) -> None:
-    """Raise `ValueError` if a profile lists another version of a noise than the one that is installed."""
+    """Raise `ValueError` if a noise has changed since a profile that lists it was measured."""
     name = registry.name_of(noise)
     for reference in profiles.values():
         _curve(reference, name, noise)

@@ -15,7 +15,7 @@ from ..extras import need
 from ..path import Range, check_range, fade_in, lerp
 from ..registry import register
 from .drift import check_time_constant
-from .occluders import Outline, Surface, covered_share, paths_from_start
+from .occluders import Outline, Surface, check_shapes, covered_share, paths_from_start
 from .worn import WORN, Worn, WornPicture
 
 _SHAPES = ("hand", *WORN)
@@ -53,9 +53,7 @@ class FaceOcclusion:
 
     def __post_init__(self) -> None:
         check_range("area_range", self.area_range, 1e-4, 1.0)
-        unknown = [shape for shape in self.shapes if shape not in _SHAPES]
-        if unknown or not self.shapes:
-            raise ValueError(f"shapes must be one or more of {', '.join(_SHAPES)}, not {self.shapes!r}")
+        check_shapes(self.shapes, _SHAPES)
         box = self.face_box
         if not isinstance(box, tuple) or len(box) != 4 or not (0 <= box[0] < box[2] <= 1 and 0 <= box[1] < box[3] <= 1):
             raise ValueError(f"face_box must be (left, top, right, bottom) in [0, 1] with an area, not {box!r}")

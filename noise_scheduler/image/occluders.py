@@ -3,12 +3,14 @@
 An occluder is a polygon of equal steps of the angle about its centre, so that hand, bar, sheet and blob share one fast
 way of being drawn at any size.
 
-Public: `SHAPES`, `Outline`, `Surface`, `covered_share`, `lay_over`, `paths_from_start`.
+Public: `SHAPES`, `Outline`, `Surface`, `covered_share`, `lay_over`, `paths_from_start`,
+`check_shapes`.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -161,6 +163,12 @@ class Outline:
             return scale, 1.0, mask
         opacity = area / covered
         return scale, opacity, self.mask(height, width, pose, scale, edge_px, opacity)
+
+
+def check_shapes(shapes: Sequence[str], valid: Sequence[str]) -> None:
+    """Raise `ValueError` unless `shapes` are one or more of the `valid` ones."""
+    if not shapes or any(shape not in valid for shape in shapes):
+        raise ValueError(f"shapes must be one or more of {', '.join(valid)}, not {shapes!r}")
 
 
 def covered_share(mask: Pixels) -> float:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..path import Range, check_range, fade_in, lerp
 from ..registry import register
 from .drift import check_time_constant
-from .occluders import SHAPES, Outline, Surface, covered_share, paths_from_start
+from .occluders import SHAPES, Outline, Surface, check_shapes, covered_share, paths_from_start
 
 Doubles = npt.NDArray[np.float64]
 
@@ -41,9 +41,7 @@ class Occlusion:
 
     def __post_init__(self) -> None:
         check_range("area_range", self.area_range, 1e-4, 1.0)
-        unknown = [shape for shape in self.shapes if shape not in SHAPES]
-        if unknown or not self.shapes:
-            raise ValueError(f"shapes must be one or more of {', '.join(SHAPES)}, not {self.shapes!r}")
+        check_shapes(self.shapes, SHAPES)
         check_time_constant(self.time_constant_s)
 
     def __call__(

@@ -14,7 +14,7 @@ Public: `H264`, `VP8`, `VP9`, `MotionJpeg`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -111,13 +111,9 @@ class VP8:
         self, clip: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
     ) -> tuple[Pixels, dict[str, float]]:
         """Code a clip (T, H, W, C), uint8."""
-        quantiser = stochastic_round(lerp(self.quantiser_range, level), rng)
         # A speed below zero is kept; libvpx adapts one above to the time that coding takes.
-        options = {**_WEBRTC_VP, "cpu-used": "-6"}
-        coder = _Coder("libvpx", "vp8", options, quantiser)
-        groups = _groups(len(clip), first_frame, frames_in(self.key_interval_s, fps))
-        noisy, achieved = _coded(clip, coder, groups, _size(self.size_range, level), rng)
-        return noisy, {"quantiser": quantiser, **achieved}
+        coder = _Coder("libvpx", "vp8", {**_WEBRTC_VP, "cpu-used": "-6"})
+        return _coded_as_in_calls(self, coder, clip, level, rng, fps, first_frame)
 
 
 @register("video/vp9", stage="channel")
@@ -151,11 +147,19 @@ class VP9:
         self, clip: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
     ) -> tuple[Pixels, dict[str, float]]:
         """Code a clip (T, H, W, C), uint8."""
-        quantiser = stochastic_round(lerp(self.quantiser_range, level), rng)
-        coder = _Coder("libvpx-vp9", "vp9", {**_WEBRTC_VP, "cpu-used": "7"}, quantiser)
-        groups = _groups(len(clip), first_frame, frames_in(self.key_interval_s, fps))
-        noisy, achieved = _coded(clip, coder, groups, _size(self.size_range, level), rng)
-        return noisy, {"quantiser": quantiser, **achieved}
+        coder = _Coder("libvpx-vp9", "vp9", {**_WEBRTC_VP, "cpu-used": "7"})
+        return _coded_as_in_calls(self, coder, clip, level, rng, fps, first_frame)
+
+
+def _coded_as_in_calls(
+    noise: VP8 | VP9, coder: _Coder, clip: Pixels, level: float, rng: np.random.Generator, fps: float, first_frame: int
+) -> tuple[Pixels, dict[str, float]]:
+    """A clip coded by libvpx at the quantiser and the size of a level."""
+    quantiser = stochastic_round(lerp(noise.quantiser_range, level), rng)
+    groups = _groups(len(clip), first_frame, frames_in(noise.key_interval_s, fps))
+    size = _size(noise.size_range, level)
+    noisy, achieved = _coded(clip, replace(coder, quantiser=quantiser), groups, size, rng)
+    return noisy, {"quantiser": quantiser, **achieved}
 
 
 @register("video/mjpeg", stage="channel")

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..image.exposure import dithered_index
 from ..image.frames import frame_streams
+from ..image.grain import look_up
 from ..image.low_light import decode_steps, encode_steps, linear_to_srgb, srgb_to_linear
 from ..path import Range, check_range, fade_in, lerp, loglerp
 from ..registry import register
@@ -124,7 +125,7 @@ class ExposurePumping:
         for out, frame, exposure_ev, stream in zip(noisy, clip, exposures_ev, streams, strict=True):
             light = np.minimum(_dithered_light() * 2.0**exposure_ev, 1)
             codes = np.rint(255 * linear_to_srgb(light)).astype(np.uint8)
-            out[...] = codes.take(dithered_index(frame, stream), mode="clip").reshape(frame.shape)
+            out[...] = look_up(dithered_index(frame, stream), codes).reshape(frame.shape)
         exposure_ev = float(np.sqrt(np.mean(exposures_ev**2)))
         return noisy, {"swing_ev": swing_ev, "exposure_ev": exposure_ev}
 
