@@ -1,10 +1,4 @@
-"""How much of a sample a noise has destroyed, from 0 (nothing) to 1 (all), on one scale for each modality.
-
-| modality | measure |
-|---|---|
-| image | (1 - VIF)², the pixel-domain visual information fidelity of luma on four scales |
-| video | (1 - VIF)², its information summed over frames and over differences of consecutive frames |
-| displacement, of both | (1 - share of the picture that is kept)², a place that is strained being kept in part |
+"""Severity of pictures and clips: visual information fidelity, and displacement.
 
 VIF is the share of the information about the scene that survives: each window of the noisy picture is modelled as a
 gain times the clean one plus noise (Sheikh & Bovik, "Image information and visual quality", IEEE TIP 2006). Squared,
@@ -16,8 +10,7 @@ says so with ``severity_measure: ClassVar[str] = "displacement"``. Shift, zoom a
 no more than what they push out of it; a place that is strained beside them is kept by 1 / (1 + (strain / .3)²). This
 form and its constant were fitted to what a classifier loses to all three such noises (``python -m benchmarks.harm``).
 
-Public: `image`, `video`, `displacement`, `ramps`, `against`, `trial`, `moves_pixels`,
-`MEASURES`.
+Public: `against_image`, `against_video`, `displacement`, `ramps`.
 """
 
 from __future__ import annotations
@@ -29,9 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from . import sample
-from .extras import need
-from .registry import nearest
+from ..extras import need
 
 _WINDOWS = (17, 9, 5, 3)  # of the four scales, pixels
 _EYE_VARIANCE = 2.0  # of the observer's own noise, in squared grey levels
@@ -42,37 +33,6 @@ _FLAT_VARIANCE = 0.01  # below it lie rounding errors, and differences that no 8
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 Measure = Callable[[Any], float]
-
-
-def image(clean: Pixels, noisy: Pixels) -> float:
-    """Severity of a noisy picture.
-
-    Args:
-        clean, noisy: (H, W, C) uint8, C = 3 (RGB) or 1.
-
-    Returns:
-        In [0, 1]; 0 where the clean picture has no structure that could be lost.
-
-    Raises:
-        SampleError: one of them is no picture.
-        ValueError: their shapes differ.
-    """
-    return against("image", clean)(noisy)
-
-
-def video(clean: Pixels, noisy: Pixels) -> float:
-    """Severity of a noisy clip; a frozen picture loses what moved.
-
-    Args:
-        clean, noisy: (T, H, W, C) uint8, C = 3 (RGB) or 1.
-
-    Returns:
-        In [0, 1]; 0 where the clean clip has neither structure nor movement.
-
-    Raises:
-        SampleError, ValueError: as `image`.
-    """
-    return against("video", clean)(noisy)
 
 
 def displacement(noisy: Pixels) -> float:
@@ -108,64 +68,16 @@ def ramps(shape: tuple[int, ...]) -> Pixels:
     return picture
 
 
-def trial(noise: Any, clean: Any, measure: Measure) -> tuple[Any, Measure]:
-    """What a noise is run on to be measured, and what measures the result.
-
-    Args:
-        noise: from `noise_scheduler.build`.
-        clean, measure: a sample, and the measure `against` it.
-
-    Returns:
-        The two as they are; `ramps` in the sample's place and `displacement` for a noise that is measured so.
-    """
-    return (ramps(clean.shape), displacement) if moves_pixels(noise) else (clean, measure)
-
-
-def moves_pixels(noise: Any) -> bool:
-    """Whether a noise says that it is measured by `displacement`."""
-    return bool(getattr(noise, "severity_measure", "") == "displacement")
-
-
-def against(kind: str, clean: Any) -> Measure:
-    """The measure of `kind` with its clean sample fixed, for many noisy versions of it: almost twice as fast.
-
-    Args:
-        kind: one of `MEASURES`.
-        clean: a sample of that kind.
-
-    Returns:
-        A function from a noisy sample of the same shape to its severity.
-
-    Raises:
-        ValueError: there is no measure for the kind.
-        SampleError: `clean` is no sample of the kind.
-    """
-    if kind not in MEASURES:
-        raise ValueError(f"no severity is defined for {kind!r}; {nearest(kind, MEASURES)}")
-    sample.check(kind, clean, {}, "clean")
-    measure = MEASURES[kind](clean)
-
-    def severity(noisy: Any) -> float:
-        sample.check(kind, noisy, {}, "noisy")
-        if noisy.shape != clean.shape:
-            raise ValueError(f"clean and noisy {kind} must have one shape, not {clean.shape} and {noisy.shape}")
-        return measure(noisy)
-
-    return severity
-
-
-def _against_image(clean: Pixels) -> Measure:
+def against_image(clean: Pixels) -> Measure:
+    """(1 - VIF)² of pictures (H, W, C) uint8 against a clean one."""
     scales = _scales(_luma(clean))
     return lambda noisy: _severity([scales], [_luma(noisy)])
 
 
-def _against_video(clean: Pixels) -> Measure:
+def against_video(clean: Pixels) -> Measure:
+    """(1 - VIF)² of clips (T, H, W, C) uint8 against a clean one, with the differences of consecutive frames."""
     scales = [_scales(view) for view in _views(clean)]
     return lambda noisy: _severity(scales, _views(noisy))
-
-
-MEASURES: dict[str, Callable[[Any], Measure]] = {"image": _against_image, "video": _against_video}
-"""Kind of sample → the measure against a clean one."""
 
 
 class _Scale(NamedTuple):
