@@ -24,6 +24,8 @@ from .. import sample
 from ..registry import nearest
 from .pixels import against_image, against_video, displacement, ramps
 
+__all__ = ["MEASURES", "against", "displacement", "image", "moves_pixels", "ramps", "trial", "video"]
+
 Pixels = npt.NDArray[np.uint8]
 Measure = Callable[[Any], float]
 
