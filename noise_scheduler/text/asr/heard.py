@@ -150,7 +150,7 @@ def fit(noises: Sequence[Sequence[Hit]], errors: Sequence[int], words: Sequence[
     low = [-12.0, *[bound for _ in found for bound in (-np.inf, -12.0)]]
     high = [4.0, *[bound for _ in found for bound in (np.inf, 6.0)]]
     solve = need("scipy.optimize", extra="audio").least_squares
-    return unpacked(solve(residuals, first, bounds=(low, high), x_scale="jac", loss="soft_l1").x)
+    return unpacked(solve(residuals, first, bounds=(low, high), x_scale="jac").x)
 
 
 def _sound(hit: Hit) -> str:
