@@ -20,7 +20,7 @@ from .speech_level import energy
 Wave = npt.NDArray[np.float32]
 
 _SLOWEST, _FASTEST = 0.8, 1.25  # of a voice's own speed and pitch: a fourth down, a third up
-_CHUNK = 1 << 18
+_CHUNK = 1 << 14
 _QUIETEST = 1e-4  # of the power of one talker: what was drawn where all pause is not blown up beyond 40 dB
 
 
@@ -86,18 +86,21 @@ class Babble:
 def _add_talker(voices: Wave, speech: Wave, start: int, speed: float) -> None:
     """Add `speech`, looped from `start` on and played at `speed`, to `voices`; straight lines between samples.
 
-    Places are whole numbers of a 2^-16th of a sample, which is exact however long the wave.
+    A sample's place is a whole number of 2^-16ths, and a chunk is a whole number of samples long, so that the places in
+    all chunks are the same but for their beginning.
     """
-    step = round(speed * (1 << 16))
+    step = 4 * round(speed * (1 << 14))
+    places = np.arange(_CHUNK, dtype=np.int32) * np.int32(step)
+    before = (places >> 16).astype(np.intp)
+    part = (places & 0xFFFF).astype(np.float32) * np.float32(1 / (1 << 16))
+    per_chunk = _CHUNK * step >> 16
+    looped = np.resize(speech, len(speech) + per_chunk + 2)
     for first in range(0, len(voices), _CHUNK):
         piece = voices[first : first + _CHUNK]
-        places = np.arange(first, first + len(piece)) * step
-        before = (places >> 16) + start
-        value = speech.take(before, mode="wrap")
-        before += 1
-        rise = speech.take(before, mode="wrap")
+        source = looped[(start + first // _CHUNK * per_chunk) % len(speech) :]
+        value = source.take(before[: len(piece)])
+        rise = source[1:].take(before[: len(piece)])
         rise -= value
-        rise *= (places & 0xFFFF).astype(np.float32)
-        rise *= np.float32(1 / (1 << 16))
+        rise *= part[: len(piece)]
         piece += value
         piece += rise

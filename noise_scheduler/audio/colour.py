@@ -71,7 +71,7 @@ class BrownNoise:
     Source: Timmer and König (1995); ITU-T P.56 for the speech level.
     """
 
-    snr_db_range: tuple[float, float] = (40.0, -40.0)
+    snr_db_range: tuple[float, float] = (40.0, -30.0)
     """SNR in dB at level 0 and at level 1; in [-100, 100]."""
     low_cut_hz: float = 20.0
     """Lowest frequency of the noise in Hz; in [1, 1000]."""
@@ -96,7 +96,7 @@ class BlueNoise:
     Source: Timmer and König (1995); ITU-T P.56 for the speech level.
     """
 
-    snr_db_range: tuple[float, float] = (45.0, -20.0)
+    snr_db_range: tuple[float, float] = (52.0, -15.0)
     """SNR in dB at level 0 and at level 1; in [-100, 100]."""
 
     def __post_init__(self) -> None:
@@ -150,12 +150,12 @@ def _block(shape: tuple[int, ...], sample_rate: float, rng: np.random.Generator,
 
 
 def _pink(hertz: Wave) -> Wave:
-    gain: Wave = np.float32(1) / np.sqrt(hertz)
+    gain: Wave = np.reciprocal(np.sqrt(hertz))
     return gain
 
 
 def _brown(hertz: Wave) -> Wave:
-    gain: Wave = np.float32(1) / hertz
+    gain: Wave = np.reciprocal(hertz)
     return gain
 
 

@@ -46,7 +46,7 @@ class Events:
     """Folder with recordings of one event each (WAV, FLAC, OGG), searched with its subfolders; empty for the bank."""
     events_per_second_range: tuple[float, float] = (0.2, 6.0)
     """Events per second at level 0 and at level 1; in [0.001, 50]."""
-    peak_to_speech_db_range: tuple[float, float] = (-20.0, 45.0)
+    peak_to_speech_db_range: tuple[float, float] = (-30.0, 45.0)
     """Peak amplitude of an event over the active speech level (RMS), in dB, at level 0 and 1; in [-100, 100]."""
 
     def __post_init__(self) -> None:

@@ -49,7 +49,7 @@ class FarField:
     Source: diffuse-field room acoustics (Kuttruff), air absorption after ISO 9613-1 at 20 °C and 101.325 kPa.
     """
 
-    distance_m_range: tuple[float, float] = (0.03, 20.0)
+    distance_m_range: tuple[float, float] = (0.03, 12.0)
     """Distance from talker to microphone in metres at level 0, where the sample was recorded, and at 1; [0.01, 200]."""
     rt60_s: tuple[float, float] = (0.4, 1.2)
     """Shortest and longest reverberation time in seconds, of which one is drawn in equal ratios; in [0.1, 10]."""
@@ -57,7 +57,7 @@ class FarField:
     """Volume of the room in cubic metres; in [10, 100000]."""
     humidity_percent: float = 50.0
     """Relative humidity of the air; in [1, 100]."""
-    near_snr_db: float = 55.0
+    near_snr_db: float = 48.0
     """Speech-active SNR in dB at the near end of the path, over the white noise floor; in [-100, 200]."""
 
     def __post_init__(self) -> None:

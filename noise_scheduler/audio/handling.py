@@ -39,7 +39,7 @@ class Handling:
     ITU-T P.56 for the speech level.
     """
 
-    snr_db_range: tuple[float, float] = (40.0, -40.0)
+    snr_db_range: tuple[float, float] = (50.0, -35.0)
     """SNR in dB at level 0 and at level 1; in [-100, 100]."""
     thumps_per_second: float = 2.0
     """Mean number of thumps per second; in [0.01, 50]."""

@@ -18,8 +18,10 @@ from .background import add_noise
 from .envelope import first_order
 
 Wave = npt.NDArray[np.float32]
+Places = npt.NDArray[np.intp]
 
-_TABLE = 1 << 15  # values of one period
+_TABLE_BITS = 15
+_TABLE = 1 << _TABLE_BITS  # values of one period
 _HARMONICS = 20
 _KNOT_S = 0.01
 _DRIFT_TIME_S = 5.0  # of the grid's frequency
@@ -94,14 +96,15 @@ def _one_period(
     return period
 
 
-def _places(
-    samples: int, mains_hz: float, drift_hz: float, sample_rate: float, rng: np.random.Generator
-) -> npt.NDArray[np.int32]:
-    """Where in the period each sample lies; the frequency is fixed from knot to knot, and the phase has no jumps."""
+def _places(samples: int, mains_hz: float, drift_hz: float, sample_rate: float, rng: np.random.Generator) -> Places:
+    """Where in the period each sample lies, as a number in the table; the frequency is fixed from knot to knot.
+
+    Phases are whole numbers of 2^-32nds of a period, so that they wrap around and stay exact however long the wave.
+    """
     step = max(1, round(_KNOT_S * sample_rate))
-    knots = -(-samples // step)
-    drift = first_order(knots, _KNOT_S, _DRIFT_TIME_S, rng).astype(np.float64)
-    periods_per_sample = (mains_hz + drift_hz * drift) / sample_rate
-    starts = np.concatenate([[0.0], np.cumsum(periods_per_sample[:-1] * step)]) % 1.0
-    places = starts[:, None] * _TABLE + (periods_per_sample * _TABLE)[:, None] * np.arange(step)
-    return (places.reshape(-1)[:samples].astype(np.int32)) & np.int32(_TABLE - 1)
+    drift = first_order(-(-samples // step), _KNOT_S, _DRIFT_TIME_S, rng)
+    advance = np.rint((mains_hz + drift_hz * drift.astype(np.float64)) / sample_rate * 2**32).astype(np.uint32)
+    starts = np.cumsum(advance * np.uint32(step), dtype=np.uint32) - advance * np.uint32(step)
+    phases: npt.NDArray[np.uint32] = starts[:, None] + advance[:, None] * np.arange(step, dtype=np.uint32)
+    places: Places = np.right_shift(phases, np.uint32(32 - _TABLE_BITS)).reshape(-1)[:samples].astype(np.intp)
+    return places

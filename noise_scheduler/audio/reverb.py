@@ -48,14 +48,14 @@ _CROSSFADE_S = 0.01
 _SHORTEST_RT60_S, _LONGEST_RT60_S = 0.1, 10.0
 
 
-@register("audio/reverb", stage="scene")
+@register("audio/reverb", stage="scene", version=2)
 @dataclass(frozen=True, slots=True)
 class Reverb:
     """Let the wave sound as in a room: reverberation time up, direct sound down as the level rises.
 
     RT60 rises in equal ratios along `rt60_s` and DRR falls in equal steps along `drr_db`; the room (and with it
     the pattern of reflections) is drawn for every sample. All channels hear the same room. On real speech the
-    default passes from inaudible to a severity (1 − NSIM) of .70. With a `folder` the response is one recorded there:
+    default passes from inaudible to a severity (1 − NSIM) of .72. With a `folder` the response is one recorded there:
     what comes later than 2.5 ms after its direct sound is scaled to the DRR, and RT60 is what it has.
 
     Source: image-source method (Allen and Berkley 1979) with diffuse tail (Lehmann and Johansson 2010).
@@ -63,7 +63,7 @@ class Reverb:
 
     rt60_s: tuple[float, float] = (0.1, 3.0)
     """Time in seconds in which the reverberation falls by 60 dB, at level 0 and at level 1; in [0.1, 10]."""
-    drr_db: tuple[float, float] = (20.0, -12.0)
+    drr_db: tuple[float, float] = (20.0, -20.0)
     """Energy of the direct sound over that of all later sound, in dB, at level 0 and 1; in [-60, 60]."""
     folder: str = ""
     """Folder with impulse responses (WAV, FLAC, OGG), searched with its subfolders; empty for the bank of rooms."""

@@ -42,7 +42,7 @@ class Wind:
     Source: Morgan and Raspet (1992); Raspet, Webster and Dillion (2006); ITU-T P.56 for the speech level.
     """
 
-    snr_db_range: tuple[float, float] = (40.0, -40.0)
+    snr_db_range: tuple[float, float] = (50.0, -30.0)
     """SNR in dB at level 0 and at level 1; in [-100, 100]."""
     corner_hz: float = 40.0
     """Frequency in Hz above which the spectrum falls: mean wind speed over size of the eddies; in [20, 1000]."""
