@@ -104,7 +104,7 @@ def _places(samples: int, mains_hz: float, drift_hz: float, sample_rate: float, 
     step = max(1, round(_KNOT_S * sample_rate))
     drift = first_order(-(-samples // step), _KNOT_S, _DRIFT_TIME_S, rng)
     advance = np.rint((mains_hz + drift_hz * drift.astype(np.float64)) / sample_rate * 2**32).astype(np.uint32)
-    starts = np.cumsum(advance * np.uint32(step), dtype=np.uint32) - advance * np.uint32(step)
-    phases: npt.NDArray[np.uint32] = starts[:, None] + advance[:, None] * np.arange(step, dtype=np.uint32)
-    places: Places = np.right_shift(phases, np.uint32(32 - _TABLE_BITS)).reshape(-1)[:samples].astype(np.intp)
+    starts = np.concatenate([np.zeros(1, np.uint32), np.cumsum(advance[:-1] * np.uint32(step), dtype=np.uint32)])
+    phases = np.add(starts[:, None], advance[:, None] * np.arange(step, dtype=np.uint32), dtype=np.uint32)
+    places: Places = (phases >> np.uint32(32 - _TABLE_BITS)).reshape(-1)[:samples].astype(np.intp)
     return places
