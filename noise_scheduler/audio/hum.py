@@ -18,9 +18,8 @@ from .background import add_noise
 from .envelope import first_order
 
 Wave = npt.NDArray[np.float32]
-Places = npt.NDArray[np.intp]
 
-_TABLE_BITS = 15
+_TABLE_BITS = 13
 _TABLE = 1 << _TABLE_BITS  # values of one period
 _HARMONICS = 20
 _KNOT_S = 0.01
@@ -71,8 +70,8 @@ class Hum:
     ) -> tuple[Wave, dict[str, float]]:
         mains_hz = self.mains_hz[int(rng.integers(len(self.mains_hz)))]
         period = _one_period(self._amplitudes(rng), mains_hz, sample_rate, rng)
-        places = _places(wave.shape[-1], mains_hz, self.drift_hz, sample_rate, rng)
-        noisy, achieved = add_noise(wave, period.take(places), lerp(self.snr_db_range, level), sample_rate)
+        hum = _repeated(period, wave.shape[-1], mains_hz, self.drift_hz, sample_rate, rng)
+        noisy, achieved = add_noise(wave, hum, lerp(self.snr_db_range, level), sample_rate)
         return noisy, {**achieved, "mains_hz": mains_hz}
 
     def _amplitudes(self, rng: np.random.Generator) -> npt.NDArray[np.float64]:
@@ -96,8 +95,10 @@ def _one_period(
     return period
 
 
-def _places(samples: int, mains_hz: float, drift_hz: float, sample_rate: float, rng: np.random.Generator) -> Places:
-    """Where in the period each sample lies, as a number in the table; the frequency is fixed from knot to knot.
+def _repeated(
+    period: Wave, samples: int, mains_hz: float, drift_hz: float, sample_rate: float, rng: np.random.Generator
+) -> Wave:
+    """The period over and over, at a frequency that is fixed from knot to knot; straight lines within the table.
 
     Phases are whole numbers of 2^-32nds of a period, so that they wrap around and stay exact however long the wave.
     """
@@ -106,5 +107,13 @@ def _places(samples: int, mains_hz: float, drift_hz: float, sample_rate: float, 
     advance = np.rint((mains_hz + drift_hz * drift.astype(np.float64)) / sample_rate * 2**32).astype(np.uint32)
     starts = np.concatenate([np.zeros(1, np.uint32), np.cumsum(advance[:-1] * np.uint32(step), dtype=np.uint32)])
     phases = np.add(starts[:, None], advance[:, None] * np.arange(step, dtype=np.uint32), dtype=np.uint32)
-    places: Places = (phases >> np.uint32(32 - _TABLE_BITS)).reshape(-1)[:samples].astype(np.intp)
-    return places
+    phases = phases.reshape(-1)[:samples]
+
+    part_bits = 32 - _TABLE_BITS
+    before = (phases >> np.uint32(part_bits)).astype(np.intp)
+    part = (phases & np.uint32((1 << part_bits) - 1)).astype(np.float32)
+    part *= np.float32(1 / (1 << part_bits))
+    rise: Wave = (np.roll(period, -1) - period).take(before)
+    rise *= part
+    rise += period.take(before)
+    return rise
