@@ -46,7 +46,7 @@ class FarField:
     speech-active SNR of the reverberant speech over the noise. All channels hear the same room; the noise of each is
     its own.
 
-    Source: diffuse-field room acoustics (Kuttruff), air absorption after ISO 9613-1 at 20 °C and 101.325 kPa.
+    Source: diffuse-field room acoustics (Kuttruff), air absorption after ISO 9613-1 at 101.325 kPa.
     """
 
     distance_m_range: tuple[float, float] = (0.03, 12.0)
@@ -57,6 +57,8 @@ class FarField:
     """Volume of the room in cubic metres; in [10, 100000]."""
     humidity_percent: float = 50.0
     """Relative humidity of the air; in [1, 100]."""
+    temperature_c: float = 20.0
+    """Temperature of the air in degrees Celsius; in [-20, 50]."""
     near_snr_db: float = 48.0
     """Speech-active SNR in dB at the near end of the path, over the white noise floor; in [-100, 200]."""
 
@@ -67,6 +69,8 @@ class FarField:
             raise ValueError(f"volume_m3 must be in [10, 100000] m³, not {self.volume_m3!r}")
         if not 1 <= self.humidity_percent <= 100:
             raise ValueError(f"humidity_percent must be in [1, 100], not {self.humidity_percent!r}")
+        if not -20 <= self.temperature_c <= 50:
+            raise ValueError(f"temperature_c must be in [-20, 50] °C, not {self.temperature_c!r}")
         if not -100 <= self.near_snr_db <= 200:
             raise ValueError(f"near_snr_db must be in [-100, 200] dB, not {self.near_snr_db!r}")
 
@@ -84,7 +88,7 @@ class FarField:
         if speech_power > 0:
             achieved["snr_db"] = 10 * math.log10(speech_power / noise_power)
         noise = white(wave.shape, rng)
-        noise *= np.float32(math.sqrt(noise_power))
+        noise *= np.float32(math.sqrt(noise_power * noise.size / energy(noise)))
         noisy += noise
         return noisy, achieved
 
@@ -97,7 +101,7 @@ class FarField:
         lead = math.ceil(_LEAD_S * sample_rate)
         size = fft.next_fast_len(len(tail) + 2 * lead, real=True)
         hertz = np.arange(size // 2 + 1) * (sample_rate / size)
-        absorption = air_absorption_db_per_m(hertz, self.humidity_percent) * (-math.log(10) / 20)
+        absorption = air_absorption_db_per_m(hertz, self.humidity_percent, self.temperature_c) * (-math.log(10) / 20)
         absorption_per_m = absorption.astype(np.float32)
 
         late = fft.rfft(tail, size)
@@ -114,22 +118,24 @@ def critical_distance_m(volume_m3: float, rt60_s: float) -> float:
     return 0.057 * math.sqrt(volume_m3 / rt60_s)
 
 
-def air_absorption_db_per_m(hertz: Any, humidity_percent: float) -> npt.NDArray[np.float64]:
-    """Pure-tone attenuation of air in dB per metre, ISO 9613-1 equations 3 to 5, at 20 °C and 101.325 kPa.
+def air_absorption_db_per_m(hertz: Any, humidity_percent: float, temperature_c: float) -> npt.NDArray[np.float64]:
+    """Pure-tone attenuation of air in dB per metre, ISO 9613-1 equations 3 to 5, at 101.325 kPa.
 
     Args:
         hertz: frequencies.
         humidity_percent: relative humidity.
+        temperature_c: temperature of the air, in degrees Celsius.
     """
-    kelvin = 293.15  # the reference temperature of the standard, and 101.325 kPa its reference pressure
+    kelvin = 273.15 + temperature_c
+    warmth = kelvin / 293.15
     saturation = 10 ** (-6.8346 * (273.16 / kelvin) ** 1.261 + 4.6151)
     molar = humidity_percent * saturation  # concentration of water vapour, in percent
     oxygen = 24 + 4.04e4 * molar * (0.02 + molar) / (0.391 + molar)  # relaxation frequencies, in Hz
-    nitrogen = 9 + 280 * molar
+    nitrogen = warmth**-0.5 * (9 + 280 * molar * math.exp(-4.17 * (warmth ** (-1 / 3) - 1)))
     square = np.square(np.asarray(hertz, dtype=np.float64))
     relaxation = 0.01275 * math.exp(-2239.1 / kelvin) / (oxygen + square / oxygen)
     relaxation = relaxation + 0.1068 * math.exp(-3352.0 / kelvin) / (nitrogen + square / nitrogen)
-    return np.asarray(8.686 * square * (1.84e-11 + relaxation))
+    return np.asarray(8.686 * square * (1.84e-11 * warmth**0.5 + warmth**-2.5 * relaxation))
 
 
 def _spectral_energy(spectrum: npt.NDArray[np.complex64], size: int) -> float:
