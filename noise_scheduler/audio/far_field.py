@@ -110,7 +110,7 @@ class FarField:
         direct_energy, late_energy = (_spectral_energy(part, size) for part in (direct, late))
         response: Wave = np.roll(fft.irfft(direct + late, size), lead)[: len(tail) + 2 * lead]
         response *= np.float32(self.distance_m_range[0] / distance_m)
-        return response, lead, 10 * math.log10(direct_energy / late_energy)
+        return response, lead, 10 * math.log10(direct_energy / max(late_energy, 1e-30))
 
 
 def critical_distance_m(volume_m3: float, rt60_s: float) -> float:

@@ -104,7 +104,8 @@ def _repeated(
     """
     step = max(1, round(_KNOT_S * sample_rate))
     drift = first_order(-(-samples // step), _KNOT_S, _DRIFT_TIME_S, rng)
-    advance = np.rint((mains_hz + drift_hz * drift.astype(np.float64)) / sample_rate * 2**32).astype(np.uint32)
+    periods_per_sample = (mains_hz + drift_hz * drift.astype(np.float64)) / sample_rate
+    advance = np.floor(periods_per_sample % 1 * 2**32).astype(np.uint32)
     starts = np.concatenate([np.zeros(1, np.uint32), np.cumsum(advance[:-1] * np.uint32(step), dtype=np.uint32)])
     phases = np.add(starts[:, None], advance[:, None] * np.arange(step, dtype=np.uint32), dtype=np.uint32)
     phases = phases.reshape(-1)[:samples]

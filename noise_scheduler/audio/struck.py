@@ -79,7 +79,7 @@ def _door_slam(rng: np.random.Generator, rate: float) -> _Signal:
     leaf = _modes(rng.uniform(45, 260, 10), rng.uniform(0.04, 0.15, 10), rng.uniform(0.3, 1, 10), 0.8, rate)
     burst = _band(rng, 0.8, rate, 80, 3000) * _decay(0.8, rate, 0.04)
     rattle = _strikes(rng, int(rng.integers(2, 5)), (0.03, 0.1), (300, 1800), (0.005, 0.02), 0.8, rate)
-    return np.asarray(leaf / np.abs(leaf).max() + 0.7 * burst / np.abs(burst).max() + 0.2 * rattle)
+    return _peak_one(leaf) + 0.7 * _peak_one(burst) + 0.2 * rattle
 
 
 def _knocks(rng: np.random.Generator, rate: float) -> _Signal:
@@ -183,6 +183,10 @@ def _band(rng: np.random.Generator, seconds: float, rate: float, low_hz: float, 
         return np.zeros(math.ceil(seconds * rate))
     band = signal.butter(2, edges, "bandpass", fs=rate, output="sos")
     return np.asarray(signal.sosfilt(band, rng.standard_normal(math.ceil(seconds * rate))))
+
+
+def _peak_one(wave: _Signal) -> _Signal:
+    return wave / max(float(np.abs(wave).max()), 1e-9)
 
 
 def _decay(seconds: float, rate: float, decay_s: float) -> _Signal:
