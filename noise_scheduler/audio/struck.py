@@ -26,6 +26,7 @@ Wave = npt.NDArray[np.float32]
 _Signal = npt.NDArray[np.float64]
 
 _VARIANTS = 4
+_FADE_S = 0.05  # of what still rings at the end of a sound
 _AUDIBLE = 0.03  # of the peak: what comes after the last sample above this counts as over
 
 
@@ -70,7 +71,9 @@ def _bank(kinds: dict[str, Callable[[np.random.Generator, float], _Signal]], sam
     for number, (kind, make) in enumerate(kinds.items()):
         for variant in range(_VARIANTS):
             rng = np.random.Generator(np.random.Philox(key=[number, variant]))
-            bank.append(sound_of(make(rng, sample_rate), kind))
+            wave = make(rng, sample_rate)
+            seconds_left = (len(wave) - np.arange(len(wave))) / sample_rate
+            bank.append(sound_of(wave * np.minimum(1, seconds_left / _FADE_S), kind))
     return tuple(bank)
 
 
@@ -100,7 +103,7 @@ def _phone(rng: np.random.Generator, rate: float) -> _Signal:
         np.sin(2 * np.pi * k * base * r * t) / k for k in (1, 2, 3) for r in (1, ratio) if k * base * r < rate / 2
     )
     clapper = 0.5 + 0.5 * np.tanh(4 * np.sin(2 * np.pi * rng.uniform(18, 24) * t))
-    return np.asarray(tones * clapper * np.minimum(1, t / 0.005) * np.clip((1.2 - t) / 0.1, 0, 1))
+    return np.asarray(tones * clapper * np.minimum(1, t / 0.005))
 
 
 def _cough(rng: np.random.Generator, rate: float) -> _Signal:
@@ -114,7 +117,7 @@ def _cough(rng: np.random.Generator, rate: float) -> _Signal:
     pitch = rng.uniform(110, 260)
     voice = sum(np.sin(2 * np.pi * k * pitch * t) / k for k in range(1, 12) if k * pitch < rate / 2)
     voiced = 0.25 * voice * np.exp(-((t - 0.28) ** 2) / 0.004)
-    return np.asarray((noise * flow + voiced) * np.minimum(1, t / 0.002) * np.clip((0.45 - t) / 0.05, 0, 1))
+    return np.asarray((noise * flow + voiced) * np.minimum(1, t / 0.002))
 
 
 def _dishes(rng: np.random.Generator, rate: float) -> _Signal:
