@@ -1,4 +1,7 @@
-"""Convolution of a wave with a room, in memory that does not grow with the wave.
+"""Convolution of a wave with the response of a room, in memory that does not grow with the wave.
+
+A short response costs one short transform, and the wave many that fit the processor's cache (overlap-add); a long one
+is done in a single transform, or in a few large ones where the wave is far longer.
 
 Public: `convolved`.
 """
@@ -12,7 +15,9 @@ from ..extras import need
 
 Wave = npt.NDArray[np.float32]
 
-_BLOCK = 1 << 20
+_SMALL_SIZES = (1 << 13, 1 << 15)  # samples of a transform, least and most
+_LARGE_SIZE = 1 << 20
+_ROWS = 16  # transforms at once
 
 
 def convolved(wave: Wave, response: Wave, lead: int = 0) -> Wave:
@@ -25,23 +30,35 @@ def convolved(wave: Wave, response: Wave, lead: int = 0) -> Wave:
     """
     samples = wave.shape[-1]
     response = response[: samples + lead]
-    if samples <= _BLOCK:
-        return np.ascontiguousarray(_whole(wave, response)[..., lead : lead + samples])
-    out = np.zeros(wave.shape, np.float32)
-    for start in range(0, samples, _BLOCK):
-        piece = _whole(wave[..., start : start + _BLOCK], response)
-        first = max(0, start - lead)  # overlap-add: the piece reaches into what follows it
-        there = out[..., first : start - lead + piece.shape[-1]]
-        skipped = first - (start - lead)
-        there += piece[..., skipped : skipped + there.shape[-1]]
-    return out
-
-
-def _whole(wave: Wave, response: Wave) -> Wave:
+    length = samples + len(response) - 1
+    small = min(max(_SMALL_SIZES[0], 1 << (4 * len(response) - 1).bit_length()), _SMALL_SIZES[1])
+    if 8 * len(response) <= 3 * small < 3 * length:
+        return _overlap_added(wave, response, lead, small, _ROWS)
+    if 2 * len(response) <= _LARGE_SIZE < length:
+        return _overlap_added(wave, response, lead, _LARGE_SIZE, 1)
     fft = need("scipy.fft", extra="audio")
-    length = wave.shape[-1] + len(response) - 1
     size = fft.next_fast_len(length, real=True)
     spectrum = fft.rfft(wave, size)
     spectrum *= fft.rfft(response, size)
-    full: Wave = fft.irfft(spectrum, size, overwrite_x=True)[..., :length]
-    return full
+    return np.ascontiguousarray(fft.irfft(spectrum, size, overwrite_x=True)[..., lead : lead + samples])
+
+
+def _overlap_added(wave: Wave, response: Wave, lead: int, size: int, rows: int) -> Wave:
+    """The same by transforms of `size` samples, `rows` at once."""
+    fft = need("scipy.fft", extra="audio")
+    samples = wave.shape[-1]
+    filter_spectrum = fft.rfft(response, size)
+    step = size - len(response) + 1
+    out = np.zeros(wave.shape, np.float32)
+    for channel, noisy in zip(wave.reshape(-1, samples), out.reshape(-1, samples), strict=True):
+        for first in range(0, samples, rows * step):
+            piece = channel[first : first + rows * step]
+            blocks = np.zeros((-(-len(piece) // step), step), np.float32)
+            blocks.reshape(-1)[: len(piece)] = piece
+            spectrum = fft.rfft(blocks, size)
+            spectrum *= filter_spectrum
+            for row, wet in enumerate(fft.irfft(spectrum, size, overwrite_x=True)):
+                start = first + row * step - lead
+                there = noisy[max(0, start) : max(0, start + size)]
+                there += wet[max(0, -start) :][: len(there)]
+    return out
