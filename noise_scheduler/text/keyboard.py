@@ -110,7 +110,7 @@ def neighbours(layout: str) -> Mapping[str, str]:
 
 def _capital(key: str, dotted: Mapping[int, str]) -> str:
     capital = key.translate(dotted).upper()
-    return capital if len(capital) == 1 and capital != key else " "
+    return capital if len(capital) == 1 and capital != key and key != "ς" else " "  # Σ is on the key of σ
 
 
 def _near(rows: tuple[str, ...]) -> dict[str, str]:

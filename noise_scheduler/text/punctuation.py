@@ -15,11 +15,11 @@ from ..path import check_range, lerp
 from ..registry import register
 from .tokens import hits, split_words
 
-_ASCII = r""".,;:!?"'()\[\]{}\-"""
-_OTHER = "…“”„‟‘’‚«»‹›–—―¿¡·、。，！？；：（）「」『』《》〈〉・؟،؛۔।॥׀׃־"
-_SELECTED = "(?![\ufe0e\ufe0f\u20e3])"  # a selector or keycap makes an emoji of a mark
-_MARK = re.compile(rf"((?<!\w)[{_ASCII}{_OTHER}]{_SELECTED}|[{_ASCII}{_OTHER}]{_SELECTED}(?!\w))")
-_SPACE = re.compile(r"(?<=\S)(\s+)(?=\S)")
+_INNER = r"""'’.,:·\-‐‑־"""  # these can stand within a word or number
+_OUTER = r""";!?"()\[\]{}…“”„‟‘‚«»‹›–—―¿¡、。，！？；：（）「」『』《》〈〉・؟،؛۔।॥׀׃"""
+_ALONE = "(?![\u0300-\u036f\u200c\u200d\u20e3\ufe0e\ufe0f])"  # not in a cluster with what follows, as in *️⃣
+_MARK = re.compile(rf"((?:[{_OUTER}]|(?<!\w)[{_INNER}]|[{_INNER}](?!\w)){_ALONE})")
+_SPACE = re.compile(rf"(?<=\S)(\s+)(?=\S){_ALONE}")
 _SENTENCES = re.compile(r"""([.!?…]+["'”’)]*\s+["'“‘(]*)(?=\w)""")
 _FIRST_WORD = re.compile(r"[^\W_]+")
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -38,8 +38,8 @@ class Spelling:
 
     A word is misspelt as people were seen to misspell it, or else by rule: letters doubled and not doubled, vowels
     that sound alike, *ie* for *ei*, silent letters left out, and so on. Its case is kept, and so is everything
-    between words; words of one letter, and words with others than the letters a–z and apostrophes, are left as they
-    are. The error rate rises along `error_rate_range` with the level.
+    between words. Words of one letter, and words with others than the letters a–z, apostrophes and hyphens, are left
+    as they are. The error rate rises along `error_rate_range` with the level.
 
     Source: Belinkov and Bisk (2018) for the list, Mitton (1996) and Pollock and Zamora (1984) for the rules.
     """
@@ -60,9 +60,10 @@ class Spelling:
         changed = 0
         for place, choice in zip(*hits(rng, len(parts) // 2, lerp(self.error_rate_range, level)), strict=True):
             word = parts[2 * place + 1]
-            wrong = options(word.lower())
+            wrong = options(word.lower().replace("’", "'"))
             if wrong:
-                parts[2 * place + 1] = like(word, wrong[int(choice * len(wrong))])
+                spelt = like(word, wrong[int(choice * len(wrong))])
+                parts[2 * place + 1] = spelt.replace("'", "’") if "’" in word else spelt
                 changed += 1
         return "".join(parts), {"misspelt_words": changed, "misspelling_rate": changed / max(1, len(parts) // 2)}
 
@@ -76,6 +77,8 @@ def observed(word: str) -> tuple[str, ...]:
     """
     if len(word) < 2:
         return ()
+    if "-" in word:
+        return _one_part(word, observed)
     ruled = by_rule(word)
     listed = {wrong.lower() for line in _list().get(word, ()) for wrong in line.split()[1:]}
     near = (wrong for wrong in listed if _is_misspelling(word, wrong) or wrong in ruled)
@@ -85,6 +88,8 @@ def observed(word: str) -> tuple[str, ...]:
 @lru_cache(maxsize=1 << 16)
 def by_rule(word: str) -> tuple[str, ...]:
     """The misspellings of a word in small letters, one rule applied once; empty where none applies."""
+    if "-" in word:
+        return _one_part(word, by_rule)
     if len(word) < 2 or not _SPELT.fullmatch(word):
         return ()
     wrong = set()
@@ -92,6 +97,12 @@ def by_rule(word: str) -> tuple[str, ...]:
         for found in pattern.finditer(word):
             wrong.add(word[: found.start()] + found.expand(replacement) + word[found.end() :])
     return tuple(sorted(wrong - {word}))
+
+
+def _one_part(word: str, options: Callable[[str], tuple[str, ...]]) -> tuple[str, ...]:
+    """The misspellings of a word with hyphens: those of one of its parts."""
+    first, _, rest = word.partition("-")
+    return (*(f"{wrong}-{rest}" for wrong in options(first)), *(f"{first}-{wrong}" for wrong in options(rest)))
 
 
 _SPELT = re.compile(r"[a-z]+(?:'[a-z]+)*")
@@ -143,7 +154,7 @@ def _is_misspelling(word: str, wrong: str) -> bool:
     """Whether a word differs by few single errors, and begins alike or has the same letters."""
     if not _SPELT.fullmatch(wrong) or (wrong[0] != word[0] and sorted(wrong) != sorted(word)):
         return False
-    allowed = max(1, len(word) // 3)
+    allowed = 1 if len(word) < 5 else 2 if len(word) < 9 else 3
     return 0 < _distance(word, wrong, allowed) <= allowed
 
 
