@@ -57,7 +57,7 @@ def test_observed_misspellings_are_near_and_clean():
         plain = word.strip("'?,.")
         for wrong in observed(plain):
             assert wrong != plain
-            assert set(wrong) <= set("abcdefghijklmnopqrstuvwxyz'")
+            assert set(wrong) <= set("abcdefghijklmnopqrstuvwxyz'-")
             if len(plain) > 4:
                 assert difflib.SequenceMatcher(None, plain, wrong).ratio() > 0.5
 

@@ -4,6 +4,7 @@
 - `noise_scheduler.text.letters`: ``text/random_letters``, ``text/transposition``
 - `noise_scheduler.text.ocr`: ``text/ocr``
 - `noise_scheduler.text.spelling`: ``text/spelling``
+- `noise_scheduler.text.homophones`: ``text/homophones``
 - `noise_scheduler.text.punctuation`: ``text/punctuation_loss``, ``text/case_loss``, ``text/run_on``
 - `noise_scheduler.text.words`: ``text/repetition``, ``text/word_order``
 - `noise_scheduler.text.word_loss`: ``text/word_loss``
@@ -17,6 +18,7 @@ What they cut and keep is in `noise_scheduler.text.tokens`.
 
 from . import (
     fillers,
+    homophones,
     keyboard,
     letters,
     masking,
@@ -31,6 +33,7 @@ from . import (
 
 __all__ = [
     "fillers",
+    "homophones",
     "keyboard",
     "letters",
     "masking",
