@@ -40,13 +40,13 @@ def _first(augmenter: Any) -> Transform:
 
 def _letters(name: str, **fields: Any) -> list[Peer]:
     """A character augmenter of nlpaug, its strength set by the share of words or by that of letters."""
+    fields = {"aug_word_max": None, "aug_char_max": None, "min_char": 1, **fields}
 
     def by_words(share: float) -> Transform:
-        return _first(getattr(nac, name)(aug_word_p=share, aug_word_max=None, aug_char_max=None, min_char=1, **fields))
+        return _first(getattr(nac, name)(aug_word_p=share, **fields))
 
     def by_letters(share: float) -> Transform:
-        limits = {"aug_word_p": 1, "aug_word_max": None, "aug_char_min": 0, "aug_char_max": None, "min_char": 1}
-        return _first(getattr(nac, name)(aug_char_p=share, **limits, **fields))
+        return _first(getattr(nac, name)(aug_word_p=1, aug_char_min=0, aug_char_p=share, **fields))
 
     shown = f"nlpaug {name}" + (f" {fields['action']}" if "action" in fields else "")
     return [Peer(f"{shown}, words", by_words), Peer(f"{shown}, letters", by_letters)]
@@ -86,7 +86,7 @@ PEERS: dict[str, list[Peer]] = {
         _textnoisr("insert", "substitute", "delete"),
     ],
     "transposition": [
-        *_letters("RandomCharAug", action="swap"),
+        *_letters("RandomCharAug", action="swap", min_char=3),  # it fails on words of one letter
         _textnoisr("swap"),
         _multypo(transpose=1.0),
     ],

@@ -95,7 +95,7 @@ def test_other_scripts_and_accents_are_left_alone():
 def test_the_extra_is_named_where_it_is_missing(monkeypatch):
     monkeypatch.setattr(spelling.importlib.util, "find_spec", lambda name: None)
     spelling._list.cache_clear()
-    observed.cache_clear()
+    spelling._as_written.cache_clear()
     try:
         with pytest.raises(MissingExtraError, match=r"noise-scheduler\[text\].*misspellings='rules'"):
             misspelt("word")

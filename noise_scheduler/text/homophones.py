@@ -44,22 +44,23 @@ class Homophones:
         parts = split_words(text)
         changed = 0
         for place, choice in zip(*hits(rng, len(parts) // 2, lerp(self.swap_rate_range, level)), strict=True):
-            word = parts[2 * place + 1]
-            others, shares = sounding_alike(word.lower().replace("’", "'"), self.vocabulary_words)
+            others, shares = sounding_alike(parts[2 * place + 1], self.vocabulary_words)
             if others:
-                other = others[bisect_right(shares, choice)]
-                other = other if word == "I" else like(word, other)
-                parts[2 * place + 1] = other.replace("'", "’") if "’" in word else other
+                parts[2 * place + 1] = others[bisect_right(shares, choice)]
                 changed += 1
         return "".join(parts), {"swapped_words": changed, "swap_rate": changed / max(1, len(parts) // 2)}
 
 
 @lru_cache(maxsize=1 << 16)
 def sounding_alike(word: str, vocabulary_words: int) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    """The words that sound like a word in small letters, and up to which number in [0, 1) each of them is chosen."""
-    if lexicon.rank(word) is None:
+    """The words that sound like a word, in its case, and up to which number in [0, 1) each of them is chosen."""
+    small = word.lower().replace("’", "'")
+    if lexicon.rank(small) is None:
         return (), ()
-    ranks = {other: lexicon.rank(other) or 0 for other in lexicon.homophones(word)}
-    others = tuple(other for other, rank in ranks.items() if rank < vocabulary_words)
+    ranks = {other: lexicon.rank(other) or 0 for other in lexicon.homophones(small)}
+    others = [other for other, rank in ranks.items() if rank < vocabulary_words]
     weights = [1 / (1 + ranks[other]) for other in others]
-    return others, tuple(total / sum(weights) for total in accumulate(weights[:-1]))
+    written = [other if word == "I" else like(word, other) for other in others]
+    if "’" in word:
+        written = [other.replace("'", "’") for other in written]
+    return tuple(written), tuple(total / sum(weights) for total in accumulate(weights[:-1]))

@@ -6,13 +6,13 @@ Public: `RandomLetters`, registered as ``text/random_letters``; `Transposition`,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
 from ..path import check_range, lerp
 from ..registry import register
-from .tokens import extends, hits, is_cased
+from .tokens import extends, hit_places, hits, is_cased
 
 _LATIN = "abcdefghijklmnopqrstuvwxyz"
 _GREEK = "αβγδεζηθικλμνξοπρστυφχψω"
@@ -91,24 +91,27 @@ class Transposition:
         check_range("swap_rate_range", self.swap_rate_range, 0.0, 1.0)
 
     def __call__(self, text: str, level: float, rng: np.random.Generator) -> tuple[str, dict[str, float]]:
-        characters = list(text)
+        parts: list[str] = []
         plain = text.isascii()
-        free, swaps = 0, 0
-        places, _ = hits(rng, max(0, len(text) - 1), lerp(self.swap_rate_range, level))
-        for place in places:
-            if place < free:
+        end, swaps = 0, 0
+        for place in hit_places(rng, max(0, len(text) - 1), lerp(self.swap_rate_range, level)):
+            if place < end:
                 continue
-            first, second = text[place], text[place + 1]
-            if first == second or not (first.isalpha() and second.isalpha()):
-                continue
-            if not plain and not (is_cased(first) and is_cased(second) and not extends(text[place + 2 : place + 3])):
-                continue
-            if first.isupper() == second.isupper():
-                characters[place], characters[place + 1] = second, first
-            else:
-                characters[place], characters[place + 1] = _in_case(first, second), _in_case(second, first)
-            free, swaps = place + 2, swaps + 1
-        return "".join(characters), {"swaps": swaps, "swap_rate": 2 * swaps / max(1, _letters(text))}
+            swapped = _swapped(text[place : place + 2])
+            if swapped and (plain or not extends(text[place + 2 : place + 3])):
+                parts += (text[end:place], swapped)
+                end, swaps = place + 2, swaps + 1
+        parts.append(text[end:])
+        return "".join(parts), {"swaps": swaps, "swap_rate": 2 * swaps / max(1, _letters(text))}
+
+
+@lru_cache(maxsize=1 << 14)
+def _swapped(pair: str) -> str:
+    """Two letters in the other order, the capitals in their places; empty where they are not two different letters."""
+    first, second = pair[0], pair[1]
+    if first == second or not (is_cased(first) and is_cased(second)):
+        return ""
+    return _in_case(first, second) + _in_case(second, first)
 
 
 @cache

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..path import check_range, lerp
 from ..registry import register
-from .tokens import hits, split_words
+from .tokens import hit_places, split_words
 
 
 @register("text/unknown_words", stage="channel")
@@ -38,7 +38,7 @@ class UnknownWords:
 
     def __call__(self, text: str, level: float, rng: np.random.Generator) -> tuple[str, dict[str, float]]:
         parts = split_words(text)
-        masked, _ = hits(rng, len(parts) // 2, lerp(self.mask_rate_range, level))
+        masked = hit_places(rng, len(parts) // 2, lerp(self.mask_rate_range, level))
         for word in masked:
             parts[2 * word + 1] = self.token
         return "".join(parts), {"masked_words": len(masked), "mask_rate": len(masked) / max(1, len(parts) // 2)}

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..path import check_range, lerp
 from ..registry import register
-from .tokens import hits, split_words
+from .tokens import hit_places, split_words
 
 _INNER = r"""'’.,:·\-‐‑־"""  # these can stand within a word or number
 _OUTER = r""";!?"()\[\]{}…“”„‟‘‚«»‹›–—―¿¡、。，！？；：（）「」『』《》〈〉・؟،؛۔।॥׀׃"""
@@ -45,7 +45,7 @@ class PunctuationLoss:
 
     def __call__(self, text: str, level: float, rng: np.random.Generator) -> tuple[str, dict[str, float]]:
         parts = _MARK.split(text)
-        lost, _ = hits(rng, len(parts) // 2, lerp(self.loss_rate_range, level))
+        lost = hit_places(rng, len(parts) // 2, lerp(self.loss_rate_range, level))
         for mark in lost:
             parts[2 * mark + 1] = ""
         return "".join(parts), {"lost_marks": len(lost), "mark_loss_rate": len(lost) / max(1, len(parts) // 2)}
@@ -77,7 +77,7 @@ class CaseLoss:
         parts = split_words(text)
         turned = [word.lower() if self.into == "lower" else word.upper() for word in parts[1::2]]
         able = [place for place, word in enumerate(turned) if word != parts[2 * place + 1]]
-        lost, _ = hits(rng, len(able), lerp(self.loss_rate_range, level))
+        lost = hit_places(rng, len(able), lerp(self.loss_rate_range, level))
         for place in lost:
             parts[2 * able[place] + 1] = turned[able[place]]
         return "".join(parts), {"changed_words": len(lost), "case_loss_rate": len(lost) / max(1, len(able))}
@@ -108,7 +108,7 @@ class RunOn:
 
     def __call__(self, text: str, level: float, rng: np.random.Generator) -> tuple[str, dict[str, float]]:
         parts = (_SPACE if self.between == "words" else _SENTENCES).split(text)
-        joined, _ = hits(rng, len(parts) // 2, lerp(self.join_rate_range, level))
+        joined = hit_places(rng, len(parts) // 2, lerp(self.join_rate_range, level))
         for gap in joined:
             if self.between == "words":
                 parts[2 * gap + 1] = ""

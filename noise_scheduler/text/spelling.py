@@ -55,20 +55,24 @@ class Spelling:
             raise ValueError(f"misspellings must be 'observed' or 'rules', not {self.misspellings!r}")
 
     def __call__(self, text: str, level: float, rng: np.random.Generator) -> tuple[str, dict[str, float]]:
-        options = observed if self.misspellings == "observed" else by_rule
         parts = split_words(text)
         changed = 0
         for place, choice in zip(*hits(rng, len(parts) // 2, lerp(self.error_rate_range, level)), strict=True):
-            word = parts[2 * place + 1]
-            wrong = options(word.lower().replace("’", "'"))
+            wrong = _as_written(parts[2 * place + 1], self.misspellings)
             if wrong:
-                spelt = like(word, wrong[int(choice * len(wrong))])
-                parts[2 * place + 1] = spelt.replace("'", "’") if "’" in word else spelt
+                parts[2 * place + 1] = wrong[int(choice * len(wrong))]
                 changed += 1
         return "".join(parts), {"misspelt_words": changed, "misspelling_rate": changed / max(1, len(parts) // 2)}
 
 
 @lru_cache(maxsize=1 << 16)
+def _as_written(word: str, misspellings: str) -> tuple[str, ...]:
+    """The misspellings of a word in its own case, and with its own apostrophes."""
+    small = word.lower().replace("’", "'")
+    wrong = (like(word, other) for other in (observed(small) if misspellings == "observed" else by_rule(small)))
+    return tuple(other.replace("'", "’") for other in wrong) if "’" in word else tuple(wrong)
+
+
 def observed(word: str) -> tuple[str, ...]:
     """How a word in small letters was seen to be misspelt; by rule where it was not.
 
@@ -85,7 +89,6 @@ def observed(word: str) -> tuple[str, ...]:
     return tuple(sorted(near)) or ruled
 
 
-@lru_cache(maxsize=1 << 16)
 def by_rule(word: str) -> tuple[str, ...]:
     """The misspellings of a word in small letters, one rule applied once; empty where none applies."""
     if "-" in word:

@@ -8,7 +8,7 @@ Noises that change letters leave alone every letter that a combining mark or a j
 split and no mark moves to another letter. Those that insert or drop letters keep to *cased* letters (Latin, Greek,
 Cyrillic and the like), as in other scripts letters join into clusters in more ways.
 
-Public: `split_words`, `like`, `is_cased`, `extends`, `cluster_start`, `hits`, `geometric`.
+Public: `split_words`, `like`, `is_cased`, `extends`, `cluster_start`, `hits`, `hit_places`, `geometric`.
 
 Reference: Unicode Standard Annex 29, "Unicode text segmentation".
 """
@@ -65,9 +65,14 @@ def hits(rng: np.random.Generator, count: int, rate: float) -> tuple[list[int], 
 
     The same stream hits at a higher rate whatever it hits at a lower one, and chooses the same.
     """
-    chance, choice = rng.random((2, count))
+    chance = rng.random(count)
     places = (chance >= 1 - rate).nonzero()[0]
-    return places.tolist(), choice[places].tolist()
+    return places.tolist(), (chance[places] * 2.0**20 % 1).tolist()  # the bits below the twentieth choose
+
+
+def hit_places(rng: np.random.Generator, count: int, rate: float) -> list[int]:
+    """Which of `count` things `hits` hits, where there is nothing to choose."""
+    return (rng.random(count) >= 1 - rate).nonzero()[0].tolist()
 
 
 def geometric(chance: np.ndarray, mean: float) -> list[int]:

@@ -5,7 +5,6 @@ Public: `Truncation`, registered as ``text/truncation``.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +12,6 @@ import numpy as np
 from ..path import check_range, lerp
 from ..registry import register
 from .tokens import cluster_start
-
-_TOKEN = re.compile(r"\S+")
 
 
 @register("text/truncation", stage="channel")
@@ -46,16 +43,16 @@ class Truncation:
             raise ValueError(f"unit must be 'words' or 'characters', not {self.unit!r}")
 
     def __call__(self, text: str, level: float, rng: np.random.Generator) -> tuple[str, dict[str, float]]:
-        words = self.unit == "words"
-        places = [found.span() for found in _TOKEN.finditer(text)] if words else []
-        count = len(places) if words else len(text)
+        count = len(text.split()) if self.unit == "words" else len(text)
         lost = int(lerp(self.lost_share_range, level) * count + rng.random())
-        if lost >= count:  # also where there is nothing to lose
-            kept = "" if count and lost else text
-        elif self.side == "end":
-            cut = places[count - lost - 1][1] if words else cluster_start(text, count - lost)
-            kept = text[:cut] if lost else text
+        if not lost:
+            return text, {"lost_share": 0.0}
+        first = count - lost if self.side == "end" else lost  # word or character behind the cut
+        if self.unit == "words":
+            cut = len(text) - len(text.split(None, first)[first]) if first < count else len(text)
         else:
-            cut = places[lost][0] if words else cluster_start(text, lost)
-            kept = text[cut:] if lost else text
-        return kept, {"lost_share": 1 - len(kept) / max(1, len(text))}
+            cut = cluster_start(text, first)
+        kept = text[:cut] if self.side == "end" else text[cut:]
+        if self.unit == "words" and self.side == "end":
+            kept = kept.rstrip()
+        return kept, {"lost_share": 1 - len(kept) / len(text)}
