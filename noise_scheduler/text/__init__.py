@@ -1,10 +1,47 @@
 """Noises for text: a str in, a str out.
 
 - `noise_scheduler.text.keyboard`: ``text/keyboard``
+- `noise_scheduler.text.letters`: ``text/random_letters``, ``text/transposition``
+- `noise_scheduler.text.ocr`: ``text/ocr``
+- `noise_scheduler.text.spelling`: ``text/spelling``
+- `noise_scheduler.text.homophones`: ``text/homophones``
+- `noise_scheduler.text.punctuation`: ``text/punctuation_loss``, ``text/case_loss``, ``text/run_on``
+- `noise_scheduler.text.words`: ``text/repetition``, ``text/word_order``
 - `noise_scheduler.text.word_loss`: ``text/word_loss``
+- `noise_scheduler.text.fillers`: ``text/fillers``
+- `noise_scheduler.text.masking`: ``text/unknown_words``
+- `noise_scheduler.text.truncation`: ``text/truncation``
 - `noise_scheduler.text.missing`: ``text/missing``
+
+What they cut and keep is in `noise_scheduler.text.tokens`.
 """
 
-from . import keyboard, missing, word_loss
+from . import (
+    fillers,
+    homophones,
+    keyboard,
+    letters,
+    masking,
+    missing,
+    ocr,
+    punctuation,
+    spelling,
+    truncation,
+    word_loss,
+    words,
+)
 
-__all__ = ["keyboard", "missing", "word_loss"]
+__all__ = [
+    "fillers",
+    "homophones",
+    "keyboard",
+    "letters",
+    "masking",
+    "missing",
+    "ocr",
+    "punctuation",
+    "spelling",
+    "truncation",
+    "word_loss",
+    "words",
+]
