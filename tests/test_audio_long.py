@@ -1,4 +1,4 @@
-"""Every noise of sound on ten minutes of it: finite, of the same length, and within a bounded multiple of its memory."""
+"""Every noise of sound on ten minutes of it: finite, of the same length, in a bounded multiple of its memory."""
 
 import tracemalloc
 
