@@ -145,7 +145,7 @@ def filtered(wave: Wave, response: Response, level: float, lowest_hz: float, ord
     samples = wave.shape[-1]
     # The slowest pole of a Butterworth filter decays by exp(−ω sin(π / 2N) t).
     decay_per_sample = 2 * math.pi * lowest_hz / sample_rate * math.sin(math.pi / (2 * order))
-    ringing = min(math.ceil(_DECAY / decay_per_sample), samples)
+    ringing = math.ceil(_DECAY / decay_per_sample)
     size = max(_SHORTEST_BLOCK, 1 << (8 * ringing - 1).bit_length())
     size = min(size, fft.next_fast_len(samples + 2 * ringing, real=True))
     hop = size - 2 * ringing
