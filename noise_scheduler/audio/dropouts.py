@@ -12,8 +12,7 @@ import numpy.typing as npt
 
 from ..path import Range, check_range, loglerp
 from ..registry import register
-from .level import with_gains
-from .packet_loss import gilbert, mean_run
+from .packet_loss import from_blocks, gilbert, in_blocks, mean_run
 
 Wave = npt.NDArray[np.float32]
 
@@ -49,7 +48,12 @@ class Dropouts:
     ) -> tuple[Wave, dict[str, float]]:
         step = max(1, round(_FADE_S * sample_rate))
         step_ms = step / sample_rate * 1000
-        steps = -(-wave.shape[-1] // step) + 1
-        lost = gilbert(steps, loglerp(self.lost_share_range, level), self.mean_gap_ms / step_ms, rng)
-        noisy = with_gains(wave, (~lost).astype(np.float32), step)
+        blocks = in_blocks(wave, step)
+        lost = gilbert(blocks.shape[-2] + 1, loglerp(self.lost_share_range, level), self.mean_gap_ms / step_ms, rng)
+        before, after = lost[:-1], lost[1:]
+        ramp = np.arange(step, dtype=np.float32) / np.float32(step)
+        blocks[..., before & after, :] = 0
+        blocks[..., before & ~after, :] *= ramp
+        blocks[..., ~before & after, :] *= 1 - ramp
+        noisy = from_blocks(blocks, wave.shape[-1])
         return noisy, {"loss_rate": float(lost.mean()), "mean_burst_ms": mean_run(lost) * step_ms}

@@ -8,7 +8,7 @@ silence.
 A cut-off cannot lie beyond .95 of the Nyquist frequency. Over the lowest twentieth of the levels the filter fades in.
 
 Public: `LowPass`, registered as ``audio/low_pass``; `HighPass`, registered as ``audio/high_pass``; `BandPass`,
-registered as ``audio/band_pass``; `filtered`.
+registered as ``audio/band_pass``; `filtered`, `overlap_save`.
 
 References:
     Butterworth, "On the theory of filter amplifiers", Wireless Engineer 7 (1930).
@@ -131,7 +131,7 @@ class BandPass:
 
 
 def filtered(wave: Wave, response: Response, level: float, lowest_hz: float, order: int, sample_rate: float) -> Wave:
-    """The wave through a filter of zero phase, by overlap-save.
+    """The wave through a Butterworth filter of zero phase.
 
     Args:
         wave: (samples,) or (channels, samples), left as it is.
@@ -141,11 +141,26 @@ def filtered(wave: Wave, response: Response, level: float, lowest_hz: float, ord
         order: of the filter.
         sample_rate: in Hz.
     """
-    fft = need("scipy.fft", extra="audio")
-    samples = wave.shape[-1]
     # The slowest pole of a Butterworth filter decays by exp(−ω sin(π / 2N) t).
     decay_per_sample = 2 * math.pi * lowest_hz / sample_rate * math.sin(math.pi / (2 * order))
-    ringing = math.ceil(_DECAY / decay_per_sample)
+    share = np.float32(fade_in(level))
+
+    def magnitude(size: int) -> Wave:
+        return 1 - share + share * response(np.arange(size // 2 + 1, dtype=np.float32) * np.float32(sample_rate / size))
+
+    return overlap_save(wave, magnitude, math.ceil(_DECAY / decay_per_sample))
+
+
+def overlap_save(wave: Wave, magnitude: Callable[[int], Wave], ringing: int) -> Wave:
+    """The wave convolved with an even impulse response, block by block.
+
+    Args:
+        wave: (samples,) or (channels, samples), left as it is; there is silence before and after it.
+        magnitude: gives the spectrum of the response, which is real, at the size // 2 + 1 bins of an FFT of `size`.
+        ringing: samples that the response reaches before and after its middle.
+    """
+    fft = need("scipy.fft", extra="audio")
+    samples = wave.shape[-1]
     size = max(_SHORTEST_BLOCK, 1 << (8 * ringing - 1).bit_length())
     size = min(size, fft.next_fast_len(samples + 2 * ringing, real=True))
     hop = size - 2 * ringing
@@ -153,10 +168,8 @@ def filtered(wave: Wave, response: Response, level: float, lowest_hz: float, ord
     padded = np.zeros((*wave.shape[:-1], blocks * hop + 2 * ringing), np.float32)
     padded[..., ringing : ringing + samples] = wave
     overlapping = np.lib.stride_tricks.sliding_window_view(padded, size, axis=-1)[..., ::hop, :]
-    magnitude = response(np.arange(size // 2 + 1, dtype=np.float32) * np.float32(sample_rate / size))
-    share = np.float32(fade_in(level))
     spectrum = fft.rfft(overlapping)
-    spectrum *= 1 - share + share * magnitude
+    spectrum *= magnitude(size)
     blockwise = fft.irfft(spectrum, size, overwrite_x=True)[..., ringing : ringing + hop]
     return np.ascontiguousarray(blockwise.reshape(*wave.shape[:-1], -1)[..., :samples])
 

@@ -3,7 +3,8 @@
 Losses follow a Markov chain of two states (Gilbert 1960; the model of Elliott 1963 with no loss in the good state and
 nothing but loss in the bad one). Two quantities fix it: the share of packets lost and the mean length of a burst.
 
-Public: `PacketLoss`, registered as ``audio/packet_loss``; `gilbert`, `mean_run`.
+Public: `PacketLoss`, registered as ``audio/packet_loss``; `gilbert`, `mean_run`, `in_blocks`,
+`from_blocks`.
 
 References:
     Gilbert, "Capacity of a burst-noise channel", Bell System Technical Journal 39 (1960).
@@ -66,20 +67,30 @@ class PacketLoss:
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float
     ) -> tuple[Wave, dict[str, float]]:
         length = max(1, round(self.packet_ms / 1000 * sample_rate))
-        samples = wave.shape[-1]
-        lost = gilbert(
-            -(-samples // length), loglerp(self.loss_rate_range, level), self.mean_burst_ms / self.packet_ms, rng
-        )
-        packets = np.zeros((*wave.shape[:-1], len(lost) * length), np.float32)
-        packets[..., :samples] = wave
-        packets = packets.reshape(*wave.shape[:-1], len(lost), length)
+        packets = in_blocks(wave, length)
+        rate, burst = loglerp(self.loss_rate_range, level), self.mean_burst_ms / self.packet_ms
+        lost = gilbert(packets.shape[-2], rate, burst, rng)
         if self.concealment == "zero":
             packets[..., lost, :] = 0
         else:
             _replace(packets, lost, sample_rate if self.concealment == "fade" else None)
-        noisy = np.ascontiguousarray(packets.reshape(*wave.shape[:-1], -1)[..., :samples])
-        burst_ms = mean_run(lost) * length / sample_rate * 1000
-        return noisy, {"loss_rate": float(lost.mean()), "mean_burst_ms": burst_ms}
+        noisy = from_blocks(packets, wave.shape[-1])
+        return noisy, {"loss_rate": float(lost.mean()), "mean_burst_ms": mean_run(lost) * length / sample_rate * 1000}
+
+
+def in_blocks(wave: Wave, length: int) -> Wave:
+    """A copy of (…, samples) as (…, blocks, length), the last block filled up with silence."""
+    samples = wave.shape[-1]
+    count = -(-samples // length)
+    blocks = np.empty((*wave.shape[:-1], count * length), np.float32)
+    blocks[..., :samples] = wave
+    blocks[..., samples:] = 0
+    return blocks.reshape(*wave.shape[:-1], count, length)
+
+
+def from_blocks(blocks: Wave, samples: int) -> Wave:
+    """The first samples of (…, blocks, length) as (…, samples)."""
+    return np.ascontiguousarray(blocks.reshape(*blocks.shape[:-2], -1)[..., :samples])
 
 
 def gilbert(count: int, rate: float, mean_run: float, rng: np.random.Generator) -> Flags:

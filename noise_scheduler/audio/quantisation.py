@@ -20,6 +20,8 @@ from ..registry import register
 Wave = npt.NDArray[np.float32]
 
 _MU = 255.0
+_GRID = 2**15  # magnitudes of 16-bit audio
+_JUST_BELOW = 1 - 1e-6  # keeps the peak itself out of a step beyond the last
 
 
 @register("audio/bit_depth", stage="channel")
@@ -34,13 +36,13 @@ class BitDepth:
     """
 
     bits_range: Range = (14.0, 1.0)
-    """Bits per sample (mild, extreme), in [1, 24]; level moves along it linearly, so that the step grows in equal
+    """Bits per sample (mild, extreme), in [1, 20]; level moves along it linearly, so that the step grows in equal
     ratios."""
     dither: bool = False
     """Whether triangular noise of ± one step is added before rounding: hiss in place of distortion."""
 
     def __post_init__(self) -> None:
-        check_range("bits_range", self.bits_range, 1.0, 24.0, falling=True)
+        check_range("bits_range", self.bits_range, 1.0, 20.0, falling=True)
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float
@@ -49,16 +51,15 @@ class BitDepth:
         peak = _peak(wave)
         if peak == 0:
             return wave.copy(), {"bits": bits}
-        steps = np.float32(2 ** (bits - 1))
-        noisy = wave * (steps / peak)
+        steps = 2 ** (bits - 1)
+        noisy = wave * np.float32(_JUST_BELOW * steps / peak)
         if self.dither:
             noisy += rng.random(wave.shape, dtype=np.float32)
             noisy -= rng.random(wave.shape, dtype=np.float32)
+            np.clip(noisy, np.float32(-_JUST_BELOW * steps), np.float32(_JUST_BELOW * steps), out=noisy)
         np.floor(noisy, out=noisy)
         noisy += np.float32(0.5)
-        highest = np.float32(max(math.ceil(steps) - 0.5, 0.5))
-        np.clip(noisy, -highest, highest, out=noisy)
-        noisy *= peak / steps
+        noisy *= np.float32(peak / steps)
         return noisy, {"bits": bits}
 
 
@@ -74,10 +75,10 @@ class MuLaw:
     """
 
     bits_range: Range = (10.0, 1.0)
-    """Bits per sample (mild, extreme), in [1, 16]; level moves along it linearly."""
+    """Bits per sample (mild, extreme), in [1, 14]; level moves along it linearly."""
 
     def __post_init__(self) -> None:
-        check_range("bits_range", self.bits_range, 1.0, 16.0, falling=True)
+        check_range("bits_range", self.bits_range, 1.0, 14.0, falling=True)
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float
@@ -86,18 +87,20 @@ class MuLaw:
         peak = _peak(wave)
         if peak == 0:
             return wave.copy(), {"bits": bits}
-        steps = 2 ** (bits - 1)
-        # In double precision, so that no machine's logarithm moves a sample across the border of a step.
-        companded = np.abs(wave).astype(np.float64)
-        companded *= _MU / float(peak)
-        np.log1p(companded, out=companded)
-        companded *= steps / math.log1p(_MU)
-        codes = companded.astype(np.int64)
-        last = max(math.ceil(steps) - 1, 0)
-        np.minimum(codes, last, out=codes)
-        expanded = np.expm1((np.arange(last + 1) + 0.5) * (math.log1p(_MU) / steps)) / _MU * float(peak)
-        return np.copysign(expanded.astype(np.float32).take(codes), wave), {"bits": bits}
+        magnitudes = np.abs(wave)
+        magnitudes *= np.float32(_JUST_BELOW * _GRID / peak)
+        table = (_expanded(bits) * peak).astype(np.float32)
+        return np.copysign(table.take(magnitudes.astype(np.int16)), wave), {"bits": bits}
 
 
-def _peak(wave: Wave) -> np.float32:
-    return np.float32(max(wave.max(), -wave.min()))
+def _expanded(bits: float) -> npt.NDArray[np.float64]:
+    """What each magnitude on the grid of 16-bit audio becomes, as a share of full scale."""
+    steps = 2 ** (bits - 1)
+    codes = np.arange(math.ceil(steps))
+    borders = np.append(np.expm1(codes / steps * math.log1p(_MU)) / _MU * _GRID, _GRID)
+    values = np.expm1((codes + 0.5) / steps * math.log1p(_MU)) / _MU
+    return np.repeat(values, np.diff(np.rint(borders).astype(np.int64)))
+
+
+def _peak(wave: Wave) -> float:
+    return max(float(wave.max()), -float(wave.min()))
