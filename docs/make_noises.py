@@ -52,8 +52,8 @@ KINDS = {
     ),
     "text": (
         "Text",
-        "Tables: a sentence at level 0, 0.25, 0.5, 0.75 and 1. <del>Struck out</del> is what was lost, <b>bold</b> is "
-        "what came, ␣ is white space.",
+        "Tables: a sentence at level 0, 0.25, 0.5, 0.75 and 1. <b>Bold</b> is what came, "
+        "<del>struck out</del> what was lost, ␣ is white space.",
     ),
     "feature": (
         "Features",
