@@ -2,15 +2,10 @@ import numpy as np
 import pytest
 
 from noise_scheduler.audio.dropouts import Dropouts
-from noise_scheduler.testing import check_noise
 
 
 def stream(seed: int = 0) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(seed))
-
-
-def test_contract():
-    check_noise("audio/dropouts")
 
 
 @pytest.mark.parametrize(("share", "gap_ms"), [(0.05, 100.0), (0.4, 300.0), (0.8, 20.0)])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from noise_scheduler.audio.jitter_buffer import JitterBuffer
-from noise_scheduler.testing import check_noise, example_samples
+from noise_scheduler.testing import example_samples
 
 SPEECH = example_samples("audio")[0][1]
 
@@ -28,16 +28,12 @@ def measured_delays_ms(noisy: np.ndarray, wave: np.ndarray, sample_rate: int, lo
     return np.array(delays)
 
 
-def test_contract():
-    check_noise("audio/jitter_buffer")
-
-
 def test_the_sound_is_late_by_what_is_reported():
-    wave = stream(4).standard_normal(16000 * 6, dtype=np.float32)  # noise resembles itself nowhere
+    wave = stream(4).standard_normal(16000 * 4, dtype=np.float32)  # noise resembles itself nowhere
     noisy, achieved = JitterBuffer((1.0, 1.0), (60.0, 60.0))(wave, 0.5, stream(1), sample_rate=16000)
-    delays = measured_delays_ms(noisy, wave, 16000, 400)
+    delays = measured_delays_ms(noisy, wave, 16000, 300)
     assert delays.mean() == pytest.approx(achieved["delay_ms"], abs=6)
-    assert delays.max() < 400
+    assert delays.max() < 300
     assert 0.1 < achieved["changed_fraction"] < 1
 
 

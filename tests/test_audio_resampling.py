@@ -20,9 +20,8 @@ def power_db(wave: np.ndarray) -> float:
     return 10 * np.log10(np.mean(wave[1000:-1000].astype(float) ** 2) + 1e-12)
 
 
-@pytest.mark.parametrize("alias", [False, True])
-def test_contract(alias):
-    check_noise(Resample(alias=alias))
+def test_contract_with_aliases():
+    check_noise(Resample(alias=True))
 
 
 @pytest.mark.parametrize("sample_rate", [8000, 16000, 22050, 48000])
