@@ -21,10 +21,10 @@ def measured_delays_ms(noisy: np.ndarray, wave: np.ndarray, sample_rate: int, lo
     """By cross-correlation of 40 ms every 20 ms with all that came before."""
     window, step, reach = int(0.04 * sample_rate), int(0.02 * sample_rate), int(longest_ms / 1000 * sample_rate)
     delays = []
-    for start in range(reach, len(wave) - window, step):
-        past = np.lib.stride_tricks.sliding_window_view(wave[start - reach : start + window], window)
+    for start in range(0, len(wave) - window, step):
+        past = np.lib.stride_tricks.sliding_window_view(wave[max(0, start - reach) : start + window], window)
         scores = past @ noisy[start : start + window] / np.linalg.norm(past, axis=1)
-        delays.append((reach - int(np.argmax(scores))) / sample_rate * 1000)
+        delays.append((len(past) - 1 - int(np.argmax(scores))) / sample_rate * 1000)
     return np.array(delays)
 
 
