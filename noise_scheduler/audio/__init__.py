@@ -2,11 +2,15 @@
 
 - `noise_scheduler.audio.background`: ``audio/background``, ``audio/white_noise``
 - `noise_scheduler.audio.reverb`: ``audio/reverb``
+- `noise_scheduler.audio.speed`: ``audio/pitch``, ``audio/speed``, ``audio/tempo``, ``audio/clock_drift``
+- `noise_scheduler.audio.primitives`: ``audio/random_filter``, ``audio/random_gain_curve``,
+  ``audio/time_frequency_mask``, ``audio/random_noise``, ``audio/random_chain``
 - `noise_scheduler.audio.missing`: ``audio/missing``
 
-`noise_scheduler.audio.speech_level` holds the speech level on which signal-to-noise ratios are based.
+`noise_scheduler.audio.speech_level` holds the speech level on which signal-to-noise ratios are based,
+`noise_scheduler.audio.time_scale` resampling and time stretching.
 """
 
-from . import background, missing, reverb
+from . import background, missing, primitives, reverb, speed
 
-__all__ = ["background", "missing", "reverb"]
+__all__ = ["background", "missing", "primitives", "reverb", "speed"]
