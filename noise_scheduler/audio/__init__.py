@@ -5,12 +5,14 @@
 - `noise_scheduler.audio.speed`: ``audio/pitch``, ``audio/speed``, ``audio/tempo``, ``audio/clock_drift``
 - `noise_scheduler.audio.primitives`: ``audio/random_filter``, ``audio/random_gain_curve``,
   ``audio/time_frequency_mask``, ``audio/random_noise``, ``audio/random_chain``
+- `noise_scheduler.audio.from_audiomentations`: ``audio/muffled``, ``audio/boomy``, ``audio/resonance``,
+  ``audio/band_stop``, ``audio/aliasing``, ``audio/limiter``, ``audio/shift``
 - `noise_scheduler.audio.missing`: ``audio/missing``
 
 `noise_scheduler.audio.speech_level` holds the speech level on which signal-to-noise ratios are based,
 `noise_scheduler.audio.time_scale` resampling and time stretching.
 """
 
-from . import background, missing, primitives, reverb, speed
+from . import background, from_audiomentations, missing, primitives, reverb, speed
 
-__all__ = ["background", "missing", "primitives", "reverb", "speed"]
+__all__ = ["background", "from_audiomentations", "missing", "primitives", "reverb", "speed"]
