@@ -31,6 +31,7 @@ Doubles = npt.NDArray[np.float64]
 _LOWEST_HZ = 100.0  # below which a random response is flat
 _KNOTS_PER_OCTAVE = 2
 _POINTS_PER_KNOT = 8
+_OF_KNOTS = math.sqrt(1.5)  # their deviation, when that of the straight lines between them is 1
 _TAIL_S = 0.05  # of silence behind the wave, so that its end does not ring into its beginning
 _STEP_S = 0.001  # between the points of a gain curve
 _EDGE_S, _EDGE_HZ = 0.005, 40.0  # from full to nothing at the edges of a mask
@@ -215,19 +216,15 @@ _PRIMITIVES = (RandomFilter, RandomGainCurve, TimeFrequencyMask, RandomNoise)
 
 
 def _response(rng: np.random.Generator, sample_rate: float) -> tuple[Doubles, Doubles]:
-    """A smooth random curve over the octaves, of mean 0 and variance 1 at its knots: (frequencies in Hz, values)."""
+    """A smooth random curve over the octaves, of mean 0 and variance 1: (frequencies in Hz, values)."""
     octaves = max(1.0, math.log2(sample_rate / 2 / _LOWEST_HZ))
     knots = 2 + math.ceil(octaves * _KNOTS_PER_OCTAVE)
     points = np.arange((knots - 1) * _POINTS_PER_KNOT + 1) / _POINTS_PER_KNOT
-    curve = np.interp(points, np.arange(knots), _standardised(rng.standard_normal(knots)))
+    curve = np.interp(points, np.arange(knots), rng.standard_normal(knots))
+    curve -= curve.mean()
+    curve /= max(1e-9, float(curve.std()))
     hertz = sample_rate / 2 * 2 ** (points / (knots - 1) * octaves - octaves)
     return hertz, curve
-
-
-def _standardised(values: Doubles) -> Doubles:
-    centred = values - values.mean()
-    standardised: Doubles = centred / max(1e-9, math.sqrt(float((centred**2).mean())))
-    return standardised
 
 
 def _gain(decibels: Doubles) -> Doubles:
@@ -240,6 +237,7 @@ def _gain_over_time(
     rng: np.random.Generator, samples: int, deviation_db: float, time_constant_s: float, sample_rate: float
 ) -> Wave:
     """A smooth random gain (samples,), the greatest of which is 1."""
+    deviation_db *= _OF_KNOTS
     time_constant = time_constant_s * sample_rate
     knots = 2 + math.ceil(samples / time_constant)
     points = np.arange((knots - 1) * _POINTS_PER_KNOT + 1) / _POINTS_PER_KNOT

@@ -59,12 +59,8 @@ class Pitch:
         semitones = loglerp(self.semitones_range, level) * fade_in(level) * _sign(self.direction, rng)
         rate = 2 ** (semitones / 12)
         samples = wave.shape[-1]
-        if rate > 1:  # the shorter of the two orders
-            noisy = stretched(resampled(wave, rate, math.ceil(samples / rate)), 1 / rate, samples, sample_rate)
-        else:
-            shorter = math.ceil(samples * rate)
-            noisy = resampled(stretched(wave, 1 / rate, shorter, sample_rate), rate, samples)
-        return noisy, {"semitones": semitones}
+        read = resampled(wave, rate, math.ceil(samples / rate))
+        return stretched(read, 1 / rate, samples, sample_rate), {"semitones": semitones}
 
 
 @register("audio/speed", stage="source")
