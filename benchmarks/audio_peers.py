@@ -235,7 +235,7 @@ PEERS: dict[str, tuple[Peer, ...]] = {
     "gain": (
         _a("Gain", _lower, 0.1, 60, ratios=True),
         _t("gain", lambda wave, db, rate: F.gain(wave, -db), 0.1, 60, ratios=True),
-        _u("Gain", lambda v: _both(("min_gain_in_db", "max_gain_in_db"), -v), 0.1, 60, ratios=True),
+        _u("Gain", lambda v: {"min_gain_in_db": -v, "max_gain_in_db": 1e-6 - v}, 0.1, 60, ratios=True),
     ),
     "fading": (
         _a(
@@ -268,10 +268,7 @@ PEERS: dict[str, tuple[Peer, ...]] = {
         _t("resample", _resample, 15000, 200, ratios=True, whole=True),
     ),
     "mp3": (_a("Mp3Compression", lambda v: _both(("min_bitrate", "max_bitrate"), int(8 * v)), 8, 1, whole=True),),
-    "dropouts": (
-        _a("TimeMask", lambda v: _both(("min_band_part", "max_band_part"), v), 0.005, 1, ratios=True),
-        _u("SpliceOut", lambda v: {"num_time_intervals": round(v), "max_width": 4000}, 1, 40, ratios=True, whole=True),
-    ),
+    "dropouts": (_a("TimeMask", lambda v: _both(("min_band_part", "max_band_part"), v), 0.005, 1, ratios=True),),
     "pitch": (
         _a("PitchShift", lambda v: _both(("min_semitones", "max_semitones"), v), 0.05, 14, ratios=True),
         _t("pitch_shift", lambda wave, steps, rate: F.pitch_shift(wave, rate, steps), 0.1, 14, ratios=True),

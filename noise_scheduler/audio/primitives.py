@@ -22,7 +22,10 @@ import numpy.typing as npt
 from ..extras import need
 from ..path import Range, check_range, fade_in, lerp, loglerp
 from ..registry import register
-from .background import add_noise, white
+from .background import add_noise
+from .colour import coloured
+from .convolution import convolved
+from .envelope import between_knots, knots_for
 from .speech_level import energy
 
 Wave = npt.NDArray[np.float32]
@@ -32,7 +35,7 @@ _LOWEST_HZ = 100.0  # below which a random response is flat
 _KNOTS_PER_OCTAVE = 2
 _POINTS_PER_KNOT = 8
 _OF_KNOTS = math.sqrt(1.5)  # their deviation, when that of the straight lines between them is 1
-_TAIL_S = 0.05  # of silence behind the wave, so that its end does not ring into its beginning
+_RESPONSE_S = 0.1  # length of a filter's response, half of it before the sound
 _STEP_S = 0.001  # between the points of a gain curve
 _EDGE_S, _EDGE_HZ = 0.005, 40.0  # from full to nothing at the edges of a mask
 _MEL_BREAK_HZ = 700.0
@@ -168,7 +171,8 @@ class RandomNoise:
         """Add noise to a wave (samples,) or (channels, samples), float32."""
         samples = wave.shape[-1]
         hertz, curve = _response(rng, sample_rate)
-        noise = _coloured(rng, samples, hertz, _gain(self.spectrum_deviation_db * curve), sample_rate)
+        gain = _gain(self.spectrum_deviation_db * curve)
+        noise = coloured((samples,), sample_rate, rng, lambda at: np.interp(at, hertz, gain).astype(np.float32))
         noise *= _gain_over_time(rng, samples, self.envelope_deviation_db, self.time_constant_s, sample_rate)
         return add_noise(wave, noise, lerp(self.snr_db_range, level), sample_rate)
 
@@ -248,34 +252,18 @@ def _gain_over_time(
 def _over_time(samples: int, times: Doubles, values: Doubles, sample_rate: float) -> Wave:
     """A gain (samples,) that is given at some times, in samples, and linear between them."""
     step = max(1, round(_STEP_S * sample_rate))
-    points = np.interp(np.arange(-(-samples // step) + 1) * step, times, values).astype(np.float32)
-    ramp = np.arange(step, dtype=np.float32) / np.float32(step)
-    gain = (points[:-1, None] + np.diff(points)[:, None] * ramp).reshape(-1)
-    return gain[:samples]
+    knots = np.interp(np.arange(knots_for(step, samples)) * step, times, values)
+    return between_knots(knots.astype(np.float32), step, samples)
 
 
 def _filtered(wave: Wave, hertz: Doubles, gain: Doubles, sample_rate: float) -> Wave:
     """The wave through a zero-phase filter, its gain given at some frequencies and linear between them."""
     fft = need("scipy.fft", extra="audio")
-    samples = wave.shape[-1]
-    size = fft.next_fast_len(samples + round(_TAIL_S * sample_rate), real=True)
-    spectrum = fft.rfft(wave, size)
-    spectrum *= _on_bins(hertz, gain, size, sample_rate)
-    return np.ascontiguousarray(fft.irfft(spectrum, size, overwrite_x=True)[..., :samples])
-
-
-def _coloured(rng: np.random.Generator, samples: int, hertz: Doubles, gain: Doubles, sample_rate: float) -> Wave:
-    """Gaussian noise (samples,) of a spectrum given at some frequencies."""
-    fft = need("scipy.fft", extra="audio")
-    size = fft.next_fast_len(samples, real=True)
-    spectrum = white((2 * (size // 2 + 1),), rng).view(np.complex64)
-    spectrum *= _on_bins(hertz, gain, size, sample_rate)
-    return np.ascontiguousarray(fft.irfft(spectrum, size, overwrite_x=True)[:samples])
-
-
-def _on_bins(hertz: Doubles, gain: Doubles, size: int, sample_rate: float) -> Wave:
-    on_bins: Wave = np.interp(np.arange(size // 2 + 1) * (sample_rate / size), hertz, gain).astype(np.float32)
-    return on_bins
+    half = max(1, round(_RESPONSE_S / 2 * sample_rate))
+    bins = np.interp(np.arange(half + 1) * (sample_rate / (2 * half)), hertz, gain)
+    response = np.roll(fft.irfft(bins, 2 * half), half)
+    response *= np.hanning(2 * half + 1)[:-1]
+    return convolved(wave, response.astype(np.float32), half)
 
 
 def _masks(rng: np.random.Generator, count: int, share: float) -> Doubles:
