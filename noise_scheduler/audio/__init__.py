@@ -9,15 +9,20 @@
 - `noise_scheduler.audio.events`: ``audio/events``
 - `noise_scheduler.audio.far_field`: ``audio/far_field``
 - `noise_scheduler.audio.filters`: ``audio/low_pass``, ``audio/high_pass``, ``audio/band_pass``
+- `noise_scheduler.audio.from_audiomentations`: ``audio/muffled``, ``audio/boomy``, ``audio/resonance``,
+  ``audio/band_stop``, ``audio/aliasing``, ``audio/limiter``, ``audio/shift``
 - `noise_scheduler.audio.handling`: ``audio/handling``
 - `noise_scheduler.audio.hum`: ``audio/hum``
 - `noise_scheduler.audio.jitter_buffer`: ``audio/jitter_buffer``
 - `noise_scheduler.audio.level`: ``audio/gain``, ``audio/fading``, ``audio/dc_offset``
 - `noise_scheduler.audio.missing`: ``audio/missing``
 - `noise_scheduler.audio.packet_loss`: ``audio/packet_loss``
+- `noise_scheduler.audio.primitives`: ``audio/random_filter``, ``audio/random_gain_curve``,
+  ``audio/time_frequency_mask``, ``audio/random_noise``, ``audio/random_chain``
 - `noise_scheduler.audio.quantisation`: ``audio/bit_depth``, ``audio/mu_law``
 - `noise_scheduler.audio.resampling`: ``audio/resample``
 - `noise_scheduler.audio.reverb`: ``audio/reverb``
+- `noise_scheduler.audio.speed`: ``audio/pitch``, ``audio/speed``, ``audio/tempo``, ``audio/clock_drift``
 - `noise_scheduler.audio.wind`: ``audio/wind``
 
 `noise_scheduler.audio.speech_level` holds the speech level on which signal-to-noise ratios are based.
@@ -33,15 +38,18 @@ from . import (
     events,
     far_field,
     filters,
+    from_audiomentations,
     handling,
     hum,
     jitter_buffer,
     level,
     missing,
     packet_loss,
+    primitives,
     quantisation,
     resampling,
     reverb,
+    speed,
     wind,
 )
 
@@ -55,14 +63,17 @@ __all__ = [
     "events",
     "far_field",
     "filters",
+    "from_audiomentations",
     "handling",
     "hum",
     "jitter_buffer",
     "level",
     "missing",
     "packet_loss",
+    "primitives",
     "quantisation",
     "resampling",
     "reverb",
+    "speed",
     "wind",
 ]
