@@ -13,6 +13,7 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from ..path import check_range, fade_in, loglerp
 from ..registry import register
 from .tokens import cluster_start, geometric, split_words
 
-_FILLERS = ("uh", "um", "you know", "uh", "like", "um", "I mean", "well", "uh", "er", "you know", "um")
+_FILLERS = ("uh ", "um ", "you know ", "uh ", "like ", "um ", "I mean ", "well ", "uh ", "er ", "you know ", "um ")
 
 
 @register("text/fillers", stage="source")
@@ -51,17 +52,22 @@ class Fillers:
         count = len(parts) // 2
         numbers = geometric(rng.random(count), loglerp(self.fillers_per_word_range, level) * fade_in(level))
         total = sum(numbers)
-        kinds = iter(rng.random((total, 2)).tolist())
+        draws = iter(rng.random((total, 2)).tolist())
         for place, number in enumerate(numbers):
-            if number:
-                word = parts[2 * place + 1]
-                said = [self._hesitation(word, *next(kinds)) for _ in range(number)]
-                parts[2 * place + 1] = "".join((*said, word))
+            if not number:
+                continue
+            word = parts[2 * place + 1]
+            starts = self.false_start_share if len(word) > 2 else 0.0
+            said = [
+                _false_start(word, choice) if kind < starts else _FILLERS[int(choice * len(_FILLERS))]
+                for kind, choice in islice(draws, number)
+            ]
+            parts[2 * place + 1] = "".join((*said, word))
         return "".join(parts), {"fillers": total, "fillers_per_word": total / max(1, count)}
 
-    def _hesitation(self, word: str, kind: float, choice: float) -> str:
-        if kind < self.false_start_share and len(word) > 2:
-            begun = cluster_start(word, 1 + int(choice * min(3, len(word) - 2)))
-            if begun:
-                return word[:begun] + "- "
-        return _FILLERS[int(choice * len(_FILLERS))] + " "
+
+def _false_start(word: str, choice: float) -> str:
+    """The first one to three letters of a word, not all of it, broken off."""
+    begun = 1 + int(choice * min(3, len(word) - 2))
+    begun = begun if word.isascii() else cluster_start(word, begun)
+    return word[:begun] + "- " if begun else ""

@@ -4,7 +4,7 @@ Public: `Ocr`, registered as ``text/ocr``; `LOOK_ALIKES`.
 
 References:
     Rice, Nagy and Nartker, "Optical character recognition: an illustrated guide to the frontier", Kluwer 1999.
-    Jatowt, Coustaty, Nguyen, Antoine and Doucet, "Deep statistical analysis of OCR errors for effective post-OCR
+    Nguyen, Jatowt, Coustaty, Nguyen and Doucet, "Deep statistical analysis of OCR errors for effective post-OCR
         processing", JCDL 2019: substitutions of one by one character lead, one by two and two by one follow.
     The ambiguities that Tesseract corrects for: unicharambigs(5).
 """

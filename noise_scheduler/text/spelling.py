@@ -1,8 +1,9 @@
 """Misspellings as people make them in English: from a list of observed ones, and by rule for words that are not on it.
 
 The list is the one that nlpaug ships, gathered by Belinkov and Bisk from corpora of corrected text; it is read from
-where nlpaug is installed. Of what it has for a word, only what differs by few single errors is used: it was aligned
-by machine, and holds paraphrases and scraps of markup.
+where nlpaug is installed. Of what it has for a word, only what differs by few errors that spellers make is used: it
+was aligned by machine, and holds slips of the keyboard (for which there is ``text/keyboard``), paraphrases and scraps
+of markup.
 
 Public: `Spelling`, registered as ``text/spelling``; `observed`, `by_rule`.
 
@@ -153,25 +154,41 @@ def _list() -> Mapping[str, list[str]]:
     return lines
 
 
+_ALIKE = ("aeiouy", "aeiouw", "ckqgxs", "szc", "gj", "td", "bp", "fv", "mn", "iyj", "uw", "lr")
+_CONFUSED = frozenset((one, other) for letters in _ALIKE for one in letters for other in letters)
+"""Letters that sound alike, so that one is written for the other."""
+
+
 def _is_misspelling(word: str, wrong: str) -> bool:
-    """Whether a word differs by few single errors, and begins alike or has the same letters."""
+    """Whether a word differs by few errors of a speller, and begins alike or has the same letters."""
     if not _SPELT.fullmatch(wrong) or (wrong[0] != word[0] and sorted(wrong) != sorted(word)):
         return False
-    allowed = 1 if len(word) < 5 else 2 if len(word) < 9 else 3
+    letters = len(word.replace("'", ""))
+    allowed = 1 if letters < 5 else 2 if letters < 9 else 3
     return 0 < _distance(word, wrong, allowed) <= allowed
 
 
-def _distance(one: str, other: str, most: int) -> int:
-    """Insertions, deletions, substitutions and swaps of neighbours between two words; any number above `most`."""
-    if abs(len(one) - len(other)) > most:
+def _distance(word: str, wrong: str, most: int) -> int:
+    """Errors from a word to another spelling of it; any number above `most`.
+
+    One each are a letter left out, a vowel, an h or an apostrophe put in, a letter doubled, one written for another
+    that sounds alike, and two in the wrong order. What spellers rarely do, other letters put in or written for others,
+    counts two: these are slips of the keyboard.
+    """
+    if abs(len(word) - len(wrong)) > most:
         return most + 1
     before: list[int] = []
-    row = list(range(len(other) + 1))
-    for i, a in enumerate(one, 1):
+    row = [0]
+    for letter in wrong:
+        row.append(row[-1] + (1 if letter in "aeiouh'" else 2))
+    for i, a in enumerate(word, 1):
         last, before, row = before, row, [i]
-        for j, b in enumerate(other, 1):
-            cost = min(before[j] + 1, row[-1] + 1, before[j - 1] + (a != b))
-            if i > 1 and j > 1 and a == other[j - 2] and b == one[i - 2]:
+        following = word[i : i + 1]
+        for j, b in enumerate(wrong, 1):
+            put_in = 1 if b in "aeiouh'" or b in (a, following) else 2
+            written = 0 if a == b else 1 if (a, b) in _CONFUSED else 2
+            cost = min(before[j] + 1, row[-1] + put_in, before[j - 1] + written)
+            if i > 1 and j > 1 and a == wrong[j - 2] and b == word[i - 2]:
                 cost = min(cost, last[j - 2] + 1)
             row.append(cost)
         if min(row) > most:

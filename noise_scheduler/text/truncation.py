@@ -23,7 +23,7 @@ class Truncation:
     rounded up or down at random, so that it is right on average. At the default's end nothing is left. What is kept
     is kept exactly.
 
-    Source: clipped utterances (front-end and back-end clipping of voice activity detection; ITU-T P.56, G.729 Annex B)
+    Source: clipped utterances (front-end and back-end clipping of voice activity detection, as in ITU-T G.729 Annex B)
     and length limits of messages and models.
     """
 

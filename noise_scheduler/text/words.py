@@ -65,7 +65,7 @@ class WordOrder:
     the level, in equal ratios; at a reach of 1 nothing moves.
 
     Source: Lample, Conneau, Denoyer and Ranzato, "Unsupervised machine translation using monolingual corpora only",
-    ICLR 2018 (section 2.3).
+    ICLR 2018 (the noise of its denoising auto-encoder).
     """
 
     reach_words_range: tuple[float, float] = (1.0, 60.0)
@@ -76,9 +76,10 @@ class WordOrder:
 
     def __call__(self, text: str, level: float, rng: np.random.Generator) -> tuple[str, dict[str, float]]:
         parts = _TOKENS.split(text)
-        places = np.arange(len(parts) // 2)
-        order = (places + loglerp(self.reach_words_range, level) * rng.random(len(places))).argsort(kind="stable")
         words = parts[1::2]
-        parts[1::2] = [words[place] for place in order.tolist()]
-        moved = float(np.abs(order - places).mean()) if words else 0.0
+        reach = loglerp(self.reach_words_range, level)
+        keys = [place + reach * chance for place, chance in enumerate(rng.random(len(words)).tolist())]
+        order = sorted(range(len(words)), key=keys.__getitem__)
+        parts[1::2] = [words[place] for place in order]
+        moved = sum(abs(place - before) for place, before in enumerate(order)) / max(1, len(words))
         return "".join(parts), {"mean_displacement_words": moved}
