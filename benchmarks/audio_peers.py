@@ -279,7 +279,7 @@ PEERS: dict[str, tuple[Peer, ...]] = {
         _t("pitch_shift", lambda wave, steps, rate: F.pitch_shift(wave, rate, steps), 0.1, 14, ratios=True),
         _u(
             "PitchShift",
-            lambda v: _both(("min_transpose_semitones", "max_transpose_semitones"), v),
+            lambda v: {"min_transpose_semitones": v, "max_transpose_semitones": v + 1},
             1,
             14,
             ratios=True,

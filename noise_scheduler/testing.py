@@ -19,7 +19,9 @@ import difflib
 import json
 import pickle
 import random
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -187,12 +189,19 @@ def _check_pieces(noise: Noise, name: str) -> None:
 
 
 def _check_rise(noise: Noise, name: str, draws: int) -> None:
-    """Mean distortion rises strictly with level; a noise that is all or nothing says `graded = False`."""
+    """Mean distortion rises strictly with level; a noise that is all or nothing says `graded = False`.
+
+    Of a noise of sound that says `moves_time`, it is the severity: two waves of which one has slipped differ by as much
+    as they can, sample by sample, however far it has slipped.
+    """
     _, x, context = example_samples(name.partition("/")[0])[0]
     if severity.moves_pixels(noise):
         x = severity.ramps(x.shape)
+    distortion: Callable[[Any], float] = partial(_distortion, x)
+    if getattr(noise, "moves_time", False):
+        distortion = severity.against("audio", x, **context)
     means = [
-        float(np.mean([_distortion(x, _noisy(noise, name, x, level, context, seed=seed)) for seed in range(draws)]))
+        float(np.mean([distortion(_noisy(noise, name, x, level, context, seed=seed)) for seed in range(draws)]))
         for level in _LEVELS
     ]
     assert means[0] > 0, f"{name} does nothing at level {_LEVELS[0]}"
