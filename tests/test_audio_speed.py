@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from noise_scheduler import registry, severity, testing
 from noise_scheduler.audio.speed import ClockDrift, Pitch, Speed, Tempo
 from noise_scheduler.testing import check_noise, example_samples
 
@@ -28,21 +27,8 @@ def peak_hz(wave: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("name", NOISES)
-def test_contract(name, monkeypatch):
-    monkeypatch.setattr(testing, "_check_rise", lambda *_: None)  # which compares sample by sample
+def test_contract(name):
     check_noise(name)
-
-
-@pytest.mark.parametrize("name", NOISES)
-def test_severity_rises_with_level(name):
-    measure = severity.against("audio", SPEECH, sample_rate=RATE)
-    noise = registry.build(name)
-    means = [
-        np.mean([measure(noise(SPEECH, level, stream(seed), sample_rate=RATE)[0]) for seed in range(6)])
-        for level in (0.2, 0.5, 0.75, 1.0)
-    ]
-    assert np.all(np.diff(means) > 0)
-    assert means[-1] > 0.4
 
 
 @pytest.mark.parametrize("semitones", [0.5, 3.0, 12.0])

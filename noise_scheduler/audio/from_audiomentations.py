@@ -12,7 +12,7 @@ Reference: Jordal et al., "audiomentations", https://github.com/iver56/audioment
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from ..extras import need
 from ..path import Range, check_range, fade_in, lerp, loglerp
@@ -176,6 +176,8 @@ class Shift:
     The shift grows along `shift_range`.
     Source: `Shift` of audiomentations, without rollover.
     """
+
+    keeps_waveform: ClassVar[bool] = False
 
     shift_range: Range = (0.0002, 0.08)
     """Shift as a share of the wave's length (mild, extreme), in [1e-6, 1]; level moves along it in equal ratios, and

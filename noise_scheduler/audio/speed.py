@@ -41,6 +41,7 @@ class Pitch:
     """
 
     affects_label: ClassVar[bool] = True
+    keeps_waveform: ClassVar[bool] = False
 
     semitones_range: Range = (0.05, 14.0)
     """Shift (mild, extreme) in semitones, in [0.001, 36]; level moves along it in equal ratios, and below level .05 to
@@ -75,6 +76,7 @@ class Speed:
     """
 
     affects_label: ClassVar[bool] = True
+    keeps_waveform: ClassVar[bool] = False
 
     change_range: Range = (0.002, 0.7)
     """Change of speed (mild, extreme), in [1e-5, 7]: at .1 the wave is played 1.1 times as fast, or 1.1 times as slow.
@@ -105,8 +107,9 @@ class Tempo:
     """
 
     affects_label: ClassVar[bool] = True
+    keeps_waveform: ClassVar[bool] = False
 
-    change_range: Range = (0.002, 0.7)
+    change_range: Range = (0.002, 0.4)
     """Change of tempo (mild, extreme), in [1e-5, 7]: at .1 the speech is 1.1 times as fast, or 1.1 times as slow. Level
     moves along it in equal ratios, and below level .05 to nothing at 0."""
     direction: str = "either"
@@ -134,6 +137,8 @@ class ClockDrift:
     Source: sampling rate offset, Miyabe, Ono and Makino, "Blind compensation of interchannel sampling frequency
     mismatch for ad hoc microphone array", Signal Processing 107 (2015).
     """
+
+    keeps_waveform: ClassVar[bool] = False
 
     drift_ppm_range: Range = (20.0, 1e5)
     """Drift (mild, extreme) in millionths, in [0.1, 500000]; level moves along it in equal ratios, and below level .05
