@@ -191,8 +191,8 @@ def _check_pieces(noise: Noise, name: str) -> None:
 def _check_rise(noise: Noise, name: str, draws: int) -> None:
     """Mean distortion rises strictly with level; a noise that is all or nothing says `graded = False`.
 
-    Of a noise of sound that says `keeps_waveform = False`, it is the severity: two waves of which one has slipped, or was
-    coded for the ear alone, differ by as much as they can, sample by sample, however close they sound.
+    Of a noise of sound that says `keeps_waveform = False`, it is the severity: two waves of which one has slipped, or
+    was coded for the ear alone, differ by as much as they can, sample by sample, however close they sound.
     """
     _, x, context = example_samples(name.partition("/")[0])[0]
     if severity.moves_pixels(noise):
