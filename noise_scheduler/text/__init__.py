@@ -2,9 +2,10 @@
 
 - `noise_scheduler.text.keyboard`: ``text/keyboard``
 - `noise_scheduler.text.word_loss`: ``text/word_loss``
+- `noise_scheduler.text.asr`: ``text/asr``
 - `noise_scheduler.text.missing`: ``text/missing``
 """
 
-from . import keyboard, missing, word_loss
+from . import asr, keyboard, missing, word_loss
 
-__all__ = ["keyboard", "missing", "word_loss"]
+__all__ = ["asr", "keyboard", "missing", "word_loss"]
