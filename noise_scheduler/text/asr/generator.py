@@ -18,9 +18,10 @@ from typing import NamedTuple
 
 from .. import lexicon
 from .bigrams import END, START
-from .boundaries import merged, split
-from .choice import Choice, Draw
+from .boundaries import alike, cuts
+from .choice import Choice
 from .respelling import respelled
+from .sampling import Draw
 from .words import Word
 
 _FIRST, _LAST = 2.1, 1.3  # factors of the odds of an error
@@ -218,11 +219,10 @@ class _Writer:
 
     def _merge(self, written: list[Written], place: int) -> int:
         """One word for this one and the next; gives the place of the latter."""
-        one, other = self.words[place], self.words[place + 1]
-        heard = self.choice.option(merged(one.phones + other.phones), self.before, self._after(place + 1), self.draw)
+        options = alike(self.words[place].phones + self.words[place + 1].phones)
         written[place] = written[place + 1] = ""
-        if heard:
-            written[place] = self._word(heard[0])
+        if options.ranks:
+            written[place] = self._word(self.choice.option(options, self.before, self._after(place + 1), self.draw))
         else:
             kept = place if self.fates[place] == _SUBSTITUTED else place + 1
             written[kept] = self._substitute(kept)
@@ -231,21 +231,27 @@ class _Writer:
     def _shift(self, written: list[Written], place: int) -> int:
         """Two other words for this one and the next; gives the place of the latter."""
         one, other = self.words[place], self.words[place + 1]
-        found = split(one.phones + other.phones, len(one.phones))
-        heard = self.choice.option(found, self.before, self._after(place + 1), self.draw)
-        if heard:
-            written[place], written[place + 1] = self._word(heard[0]), self._word(heard[1])
-        else:
-            written[place] = self._substitute(place)
-            written[place + 1] = self._substitute(place + 1)
+        heard = self._two(one.phones + other.phones, len(one.phones), place + 1)
+        if heard is None:
+            heard = self._substitute(place), self._substitute(place + 1)
+        written[place], written[place + 1] = heard
         return place + 1
 
     def _divided(self, place: int) -> str:
         """Two words for this one."""
-        heard = self.choice.option(split(self.words[place].phones), self.before, self._after(place), self.draw)
-        if heard:
-            return f"{self._word(heard[0])} {self._word(heard[1])}"
-        return f"{self._substitute(place)} {self._insertion(1, place)}"
+        heard = self._two(self.words[place].phones, -1, place)
+        if heard is None:
+            heard = self._substitute(place), self._insertion(1, place)
+        return " ".join(heard)
+
+    def _two(self, phones: lexicon.Phones, at: int, last: int) -> tuple[str, str] | None:
+        """Two words that sound like `phones` and do not meet at phone `at`; None where there are none."""
+        places = cuts(phones, at)
+        if not places:
+            return None
+        cut = places[int(self.draw() * len(places))]
+        first = self._word(self.choice.option(alike(phones[:cut]), self.before, _NO_WORD, self.draw))
+        return first, self._word(self.choice.option(alike(phones[cut:]), self.before, self._after(last), self.draw))
 
     def _substitute(self, place: int) -> str:
         word, draw = self.words[place], self.draw
