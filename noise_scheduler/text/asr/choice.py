@@ -40,15 +40,10 @@ class Choice:
             return None
         return seen[0][bisect(seen[1], draw())]
 
-    def near(self, word: Word, before: int, after: int, draw: Draw, closer: bool) -> int:
-        """A word that sounds like this one, or the closer of two that do; −1 if there is none."""
-        ranks, chances, _, distances = word.heard
-        if not ranks:
-            return -1
-        at = bisect(chances, draw())
-        if closer and distances[other := bisect(chances, draw())] < distances[at]:
-            at = other
-        return ranks[at]
+    def near(self, word: Word, before: int, after: int, draw: Draw) -> int:
+        """A word that sounds like this one; −1 if there is none."""
+        ranks, chances, _, _ = word.heard
+        return ranks[bisect(chances, draw())] if ranks else -1
 
     def far(self, word: Word, before: int, after: int, draw: Draw) -> int:
         """Any word that is not much longer, by frequency."""
@@ -70,14 +65,9 @@ class Choice:
 class ContextChoice(Choice):
     """Draws words by what was said and by how well they go with the word before and the word after."""
 
-    def near(self, word: Word, before: int, after: int, draw: Draw, closer: bool) -> int:
-        ranks, _, logs, distances = word.heard
-        if not ranks:
-            return -1
-        at = _fitting(ranks, logs, before, after, draw)
-        if closer and distances[other := _fitting(ranks, logs, before, after, draw)] < distances[at]:
-            at = other
-        return ranks[at]
+    def near(self, word: Word, before: int, after: int, draw: Draw) -> int:
+        ranks, _, logs, _ = word.heard
+        return ranks[_fitting(ranks, logs, before, after, draw)] if ranks else -1
 
     def far(self, word: Word, before: int, after: int, draw: Draw) -> int:
         return self._continued(before, after, word.size, draw)

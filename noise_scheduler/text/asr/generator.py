@@ -54,8 +54,10 @@ class Settings(NamedTuple):
     stray: float
     """Share of the insertions that stand by themselves and not beside a wrong word."""
     far: float
-    """Share of the substitutions by words that do not sound alike; below 0, its negative is the share for which the
-    closer of two neighbours is taken."""
+    """Share of the substitutions by words that do not sound alike; below 0, its negative is how many more neighbours
+    are drawn of which the closest is taken, on average."""
+    far_in_context: float
+    """The same where words are chosen in context."""
     boundary: float
     """Share of the pairs of errors that fit in which word boundaries move."""
 
@@ -174,7 +176,8 @@ class _Writer:
         context: bool,
     ) -> None:
         self.words, self.fates, self.inserted = words, fates, inserted
-        self.settings, self.choice, self.draw, self.context = settings, choice, draw, context
+        self.boundary, self.far = settings.boundary, settings.far_in_context if context else settings.far
+        self.choice, self.draw = choice, draw
         self.vocabulary = lexicon.words()
         self.before = START
 
@@ -198,7 +201,7 @@ class _Writer:
                 place = self._merge(written, place)
             elif self._boundary(place, _SUBSTITUTED, _SHIFTED):
                 place = self._shift(written, place)
-            elif self.inserted[place] == 1 and self.draw() < self.settings.boundary:
+            elif self.inserted[place] == 1 and self.draw() < self.boundary:
                 written[place] = self._divided(place)
                 self.inserted[place] = 0
             else:
@@ -214,7 +217,7 @@ class _Writer:
             place + 1 < len(self.fates)
             and self.fates[place + 1] == following
             and not self.inserted[place]
-            and self.draw() < share * self.settings.boundary
+            and self.draw() < share * self.boundary
         )
 
     def _merge(self, written: list[Written], place: int) -> int:
@@ -260,14 +263,18 @@ class _Writer:
             self.before = _rank(seen)
             return seen
         after = self._after(place)
-        if draw() < self.settings.far:
+        if draw() < self.far:
             return self._word(self._other(self.choice.far(word, self.before, after, draw), word, after))
         if word.respelled and draw() < word.respelled:
             spelt = respelled(word.plain, draw())
             if spelt != word.plain:
                 self.before = _NO_WORD
                 return spelt
-        rank = self.choice.near(word, self.before, after, draw, draw() < -self.settings.far)
+        rank = self.choice.near(word, self.before, after, draw)
+        extra = -self.far
+        while extra > 0 and draw() < extra:
+            rank = word.closer(rank, self.choice.near(word, self.before, after, draw))
+            extra -= 1
         return self._word(rank if rank >= 0 else self.choice.far(word, self.before, after, draw))
 
     def _other(self, rank: int, word: Word, after: int) -> int:
