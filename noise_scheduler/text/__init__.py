@@ -11,12 +11,14 @@
 - `noise_scheduler.text.fillers`: ``text/fillers``
 - `noise_scheduler.text.masking`: ``text/unknown_words``
 - `noise_scheduler.text.truncation`: ``text/truncation``
+- `noise_scheduler.text.asr`: ``text/asr``
 - `noise_scheduler.text.missing`: ``text/missing``
 
 What they cut and keep is in `noise_scheduler.text.tokens`.
 """
 
 from . import (
+    asr,
     fillers,
     homophones,
     keyboard,
@@ -32,6 +34,7 @@ from . import (
 )
 
 __all__ = [
+    "asr",
     "fillers",
     "homophones",
     "keyboard",
