@@ -6,7 +6,7 @@ Public: `apply`, `replay`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -19,6 +19,7 @@ from .record import Hit, Record
 from .rng import stream
 from .sample import SampleError
 from .span import splice, text_parts
+from .tied import follow, followed, hears
 
 _CONTEXT = ("sample_rate", "fps", "first_frame")
 
@@ -38,7 +39,8 @@ def apply(sample: Mapping[str, Any], record: Record) -> tuple[dict[str, Any], Re
         raise SampleError(
             f"a sample is a mapping such as {{'audio': …, 'sample_rate': …}}, not {type(sample).__name__}"
         )
-    noisy, done = dict(sample), []
+    noisy = dict(sample)
+    done: list[Hit] = []
     if not record.hits:
         return noisy, record
     context = {name: sample[name] for name in _CONTEXT if name in sample}
@@ -54,11 +56,11 @@ def apply(sample: Mapping[str, Any], record: Record) -> tuple[dict[str, Any], Re
         slot = f"{hit.modality}:{hit.noise}"
         try:
             with stream(record.key, record.step, slot, slots[slot]) as rng:
-                noisy[hit.modality], achieved = _hit(hit, noisy[hit.modality], rng, context, record.profiles)
+                noisy[hit.modality], hit = _executed(hit, noisy, done, rng, context, record.profiles)
         except SampleError as error:
             raise SampleError(f"sample {record.id!r}: {error}") from error
         slots[slot] += 1
-        done.append(replace(hit, achieved=achieved))
+        done.append(hit)
     return noisy, replace(record, hits=tuple(done))
 
 
@@ -86,11 +88,30 @@ def replay(sample: Mapping[str, Any], record: Record) -> dict[str, Any]:
     return noisy
 
 
+def _executed(
+    hit: Hit,
+    noisy: Mapping[str, Any],
+    done: Sequence[Hit],
+    rng: np.random.Generator,
+    context: Mapping[str, Any],
+    profiles: Mapping[str, str],
+) -> tuple[Any, Hit]:
+    """What a hit makes of its modality, and the hit with what it achieved."""
+    noise = _built(hit.noise, tuple(sorted(hit.fields.items())))
+    if not followed(noise):
+        made, achieved = _hit(hit, noise, noisy[hit.modality], rng, context, profiles)
+        return made, replace(hit, achieved=achieved)
+    hit = follow(hit, noise, done, noisy)
+    if hears(noise):
+        context = {**context, "heard": noisy[followed(noise)]}
+    made, achieved = _hit(hit, noise, noisy[hit.modality], rng, context, {})
+    return made, replace(hit, achieved={**hit.achieved, **achieved})
+
+
 def _hit(
-    hit: Hit, x: Any, rng: np.random.Generator, context: Mapping[str, Any], profiles: Mapping[str, str]
+    hit: Hit, noise: Noise, x: Any, rng: np.random.Generator, context: Mapping[str, Any], profiles: Mapping[str, str]
 ) -> tuple[Any, Achieved]:
     """One noise on one modality, over its spans."""
-    noise = _built(hit.noise, tuple(sorted(hit.fields.items())))
     if hit.spans and isinstance(x, str):
         return _hit_text(hit, noise, x, rng, context, profiles)
     noisy, achieved = run(noise, hit.noise, x, hit.level, rng, context, hit.modality, profiles)

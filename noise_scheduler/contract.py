@@ -8,9 +8,10 @@ A noise is a frozen dataclass called as ``noise(x, level, rng, **context)``:
   handled here, outside the noises, and so is calibration, which says what position a user's level means.
 - `rng` is a `numpy.random.Generator`, the only source of randomness, not kept after the call.
 - `context` is ``sample_rate=`` for audio; ``fps=`` (25 where none is known) and ``first_frame=`` for image and video;
-  nothing for text and features. `first_frame` is the number of the clip's first frame in the whole recording: what is
-  done to a frame depends on its number, so that a clip comes out the same bits whole or in pieces. Nothing is fitted to
-  a clip as a whole, and the draws from `rng` do not depend on its length.
+  nothing for text and features, but ``heard=`` and ``sample_rate=`` for a noise that hears what it follows
+  (`noise_scheduler.tied`). `first_frame` is the number of the clip's first frame in the whole recording: what is done
+  to a frame depends on its number, so that a clip comes out the same bits whole or in pieces. Nothing is fitted to a
+  clip as a whole, and the draws from `rng` do not depend on its length.
 - A noise that shows earlier frames again has a method ``memory(fps) -> int``: how many frames before a frame its output
   depends on. A piece of a clip that begins with that many earlier frames, dropped from the result, comes out as in the
   whole; where there are fewer, the first one there is stands at the beginning.
@@ -31,6 +32,7 @@ import numpy as np
 from . import registry, sample
 from .calibration import kind_of, locate, resolve, usual
 from .rng import key_of, stream
+from .tied import followed, hears
 
 Sample = TypeVar("Sample", np.ndarray, str)
 Achieved = dict[str, float | str]
@@ -110,6 +112,8 @@ def run(
     sample.check(kind, x, context, label)
     if level == 0:
         return x, {}
+    if "heard" not in context and hears(noise):
+        raise ValueError(f"{name} hears the noisy {followed(noise)} of a sample: use it in a NoiseScheduler")
     position, scale = locate(profiles, name, noise, float(level), x)
     result = noise(x, position, rng, **_context_for(kind, context))
     noisy, achieved = result if isinstance(result, tuple) else (result, {})
@@ -122,7 +126,7 @@ def _context_for(kind: str, context: Mapping[str, Any]) -> dict[str, Any]:
         return {"sample_rate": context["sample_rate"]}
     if kind in ("image", "video"):
         return {"fps": float(context.get("fps", 25.0)), "first_frame": int(context.get("first_frame", 0))}
-    return {}
+    return {name: context[name] for name in ("heard", "sample_rate") if "heard" in context}
 
 
 def _check_result(name: str, x: Any, noisy: Any) -> None:

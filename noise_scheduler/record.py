@@ -28,7 +28,7 @@ class Hit:
     version: int
     """The version of the noise; another version does not replay."""
     level: float
-    """How much, in (0, 1]."""
+    """How much, in (0, 1]; in a plan 0 for a noise that follows another modality (`noise_scheduler.tied`)."""
     spans: tuple[tuple[float, float], ...] = ()
     """The stretches that are hit, as (start, end) shares of the duration; empty for the whole sample."""
     fields: Mapping[str, Any] = field(default_factory=dict)

@@ -13,11 +13,9 @@ import hashlib
 import json
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import partial
-from itertools import accumulate
-from operator import itemgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -28,16 +26,15 @@ from .calibration import check_curve, resolve
 from .clock import Clock
 from .condition import AnySubset, Condition, Subset
 from .config import from_config, to_config
-from .contract import Noise
-from .distribution import Choice, Draw, Level, cumulate, draw_at, pick
+from .distribution import Level, cumulate, pick
 from .feedback import adaptive_schedules
-from .mixture import Mixture, mixture, physical_order
-from .record import Hit, Record
-from .rng import Key, key_of, slot_of, stream, unit
-from .schedule import bounds, value_at
-from .span import Bursts, Span, place
-
-_LAST = 1.0 - 2.0**-53
+from .mixture import Mixture, mixture
+from .planning import Follower, Following, Modality, Present
+from .record import Record
+from .rng import key_of, stream, unit
+from .schedule import bounds
+from .span import Bursts
+from .tied import followed
 
 
 @dataclass(frozen=True)
@@ -51,6 +48,7 @@ class NoiseScheduler:
 
     For a sample, the condition chooses the modalities that are hit; on each of them one noise is chosen by weight (or
     several, or none: `mixture`), and a level and a span are drawn for it. A level of 0 leaves the modality clean.
+    A modality whose noise follows another one (`noise_scheduler.tied`) is hit where that one is, as much as it was.
 
     Raises:
         KeyError: a noise or a profile does not exist.
@@ -77,7 +75,9 @@ class NoiseScheduler:
     """Kind of sample → what its levels are measured on (`noise_scheduler.calibration`): ``{"image": "faces"}``; a
     shipped name, the path of a profile, or ``"none"`` for each noise's own path. Other kinds have the usual ones."""
 
-    _modalities: tuple[_Modality, ...] = field(init=False, repr=False, compare=False)
+    _modalities: tuple[Modality, ...] = field(init=False, repr=False, compare=False)
+    _followers: tuple[Follower, ...] = field(init=False, repr=False, compare=False)
+    _free: tuple[str, ...] = field(init=False, repr=False, compare=False)
     _subsets: tuple[Subset, ...] = field(init=False, repr=False, compare=False)
     _digest: str = field(init=False, repr=False, compare=False)
     _profiles: Mapping[str, str] = field(init=False, repr=False, compare=False)
@@ -93,10 +93,13 @@ class NoiseScheduler:
             raise TypeError(f"condition must be such as any_subset(), not {self.condition!r}")
         # In alphabetical order, so that mappings that compare equal, or come from sorted JSON, plan alike.
         noises = {modality: _mixture(modality, self.noises[modality]) for modality in sorted(self.noises)}
-        level = _levels(self.level, tuple(noises))
+        tied = {name: _followed(name, noises) for name in noises}
+        free = tuple(name for name in noises if not tied[name])
+        level = _levels(self.level, tuple(noises), free)
         span = self.span if isinstance(self.span, Bursts) else Bursts(self.span)
         levels = level if isinstance(level, Mapping) else dict.fromkeys(noises, level)
-        modalities = tuple(_Modality.of(name, noises[name], levels[name], span) for name in noises)
+        modalities = tuple(Modality.of(name, noises[name], levels[name], span) for name in free)
+        followers = tuple(Follower.of(name, noises[name], tied[name]) for name in noises if tied[name])
         profiles = _profiles(self.profiles, noises)
         for name, value in (
             ("noises", MappingProxyType(noises)),
@@ -105,7 +108,9 @@ class NoiseScheduler:
             ("profiles", MappingProxyType({kind: os.fspath(name) for kind, name in self.profiles.items()})),
             ("_profiles", profiles),
             ("_modalities", modalities),
-            ("_subsets", self.condition.subsets(tuple(noises))),
+            ("_followers", followers),
+            ("_free", free),
+            ("_subsets", self.condition.subsets(free)),
         ):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "_adapts", any(adaptive_schedules(self)))
@@ -151,6 +156,9 @@ class NoiseScheduler:
             for modality in moment.modalities:
                 if modality.plan.name in chosen:
                     hits += modality.draw(key, clock.step)
+            for follower in moment.followers if hits else ():
+                if any(hit.modality == follower.plan.follows for hit in hits):
+                    hits += follower.draw(key, clock.step)
         return Record(
             id if isinstance(id, str) else int(id), clock.step, key, self._digest, tuple(hits), dict(self._profiles)
         )
@@ -202,8 +210,9 @@ class NoiseScheduler:
             raise ValueError("this scheduler adapts: plan with the clock of its Feedback, feedback.at(step)[1]")
         at = clock if isinstance(clock, Clock) else self.clock(clock)
         moment = _Moment(
-            cumulate(self.condition.weigh(self.modalities, at), "condition", at),
+            cumulate(self.condition.weigh(self._free, at), "condition", at),
             tuple(present for modality in self._modalities if (present := modality.at(at)) is not None),
+            tuple(follower.at(at) for follower in self._followers),
         )
         object.__setattr__(self, "_now", (clock if isinstance(clock, Clock) else at.step, at, moment))
         return at, moment
@@ -222,107 +231,12 @@ def _rebuilt(scheduler_class: type[NoiseScheduler], digest: str, plain: Mapping[
     return scheduler
 
 
-class _Modality(NamedTuple):
-    """What is fixed about a modality."""
-
-    name: str
-    mixture: Mixture
-    level: Level
-    span: Bursts
-    identities: tuple[tuple[str, int, Mapping[str, Any]], ...]
-    places: tuple[int, ...]
-    slot: int
-    most: int
-    draws: int
-
-    @classmethod
-    def of(cls, name: str, noises: Mixture, level: Level, span: Bursts) -> _Modality:
-        most = int(max(noises.counts))
-        draws = 2 * max(most, 1) + isinstance(noises.count, Choice) + (0 if span.whole else most * (1 + span.count))
-        identities = tuple(_identity(noise) for noise in noises.noises)
-        places = physical_order(noises.noises)
-        return cls(name, noises, level, span, identities, places, slot_of(f"plan/{name}"), most, draws)
-
-    def at(self, clock: Clock) -> _Present | None:
-        """What its schedules say at a clock; None where it stays clean."""
-        level = draw_at(self.level, clock)
-        # A level moves between its first and its last quantile, but for a choice, whose values may come in any order.
-        if not self.most or (not isinstance(self.level, Choice) and max(level(0.0), level(_LAST)) <= 0):
-            return None
-        weights = [value_at(weight, clock) for weight in self.mixture.weights]
-        cumulative = cumulate(weights, self.name, clock)
-        return _Present(
-            self, weights, cumulative, draw_at(self.mixture.count, clock), level, draw_at(self.span.share, clock)
-        )
-
-
-class _Present(NamedTuple):
-    """What the schedules of a modality say at a clock."""
-
-    plan: _Modality
-    weights: list[float]
-    cumulative: list[float]
-    how_many: Draw
-    level: Draw
-    share: Draw
-
-    def draw(self, key: Key, step: int) -> list[Hit]:
-        """The hits on one sample, in the order in which they are applied."""
-        plan = self.plan
-        with stream(key, step, plan.slot) as rng:
-            raw = rng.bit_generator.random_raw(plan.draws).tolist()
-        if plan.draws == 2:  # one noise over the whole sample: the same as below, in half the time
-            hit = self._hit(pick(self.cumulative, unit(raw[0])), self.level(unit(raw[1])), ())
-            return [hit] if hit.level > 0 else []
-        u = map(unit, raw)
-        # The first noise is drawn before the count, the others after it.
-        draws = [(next(u), next(u))]
-        count = int(self.how_many(next(u))) if isinstance(plan.mixture.count, Choice) else plan.most
-        draws += [(next(u), next(u)) for _ in range(plan.most - 1)]
-        hits = []
-        for index, how_much in self._noises(draws[:count]):
-            level, spans = self.level(how_much), self._spans(u)
-            if level > 0 and spans is not None:
-                hits.append((plan.places[index], self._hit(index, level, spans)))
-        return [hit for _, hit in sorted(hits, key=itemgetter(0))]
-
-    def _hit(self, index: int, level: float, spans: tuple[Span, ...]) -> Hit:
-        name, version, fields = self.plan.identities[index]
-        return Hit(self.plan.name, name, version, level, spans, dict(fields))
-
-    def _noises(self, draws: list[tuple[float, float]]) -> Iterator[tuple[int, float]]:
-        """Indices of noises, by weight and without replacement, each with the draw of its level."""
-        weights, cumulative = self.weights, self.cumulative
-        for which, how_much in draws:
-            if cumulative[-1] <= 0:
-                return
-            index = pick(cumulative, which)
-            yield index, how_much
-            if len(draws) > 1:
-                weights = [*weights[:index], 0.0, *weights[index + 1 :]]
-                cumulative = list(accumulate(weights))
-
-    def _spans(self, u: Iterator[float]) -> tuple[Span, ...] | None:
-        """The stretches that are hit: () for the whole sample, None for nothing."""
-        span = self.plan.span
-        if span.whole:
-            return ()
-        share, starts = self.share(next(u)), [next(u) for _ in range(span.count)]
-        if share <= 0:
-            return None
-        return place(share, starts) if share < 1 else ()
-
-
 class _Moment(NamedTuple):
     """What all schedules say at a clock."""
 
     subsets: list[float]
-    modalities: tuple[_Present, ...]
-
-
-def _identity(noise: Noise) -> tuple[str, int, Mapping[str, Any]]:
-    name = registry.name_of(noise)
-    return name, registry.version_of(name), registry.changed_fields(noise)
+    modalities: tuple[Present, ...]
+    followers: tuple[Following, ...]
 
 
 def _profiles(profiles: Mapping[str, str], noises: Mapping[str, Mixture]) -> dict[str, str]:
@@ -336,6 +250,30 @@ def _profiles(profiles: Mapping[str, str], noises: Mapping[str, Mixture]) -> dic
     return found
 
 
+def _followed(modality: str, mixtures: Mapping[str, Mixture]) -> str:
+    """The modality that the noises of a modality follow; empty where they follow none."""
+    follows = {followed(noise) for noise in mixtures[modality].noises}
+    if follows == {""}:
+        return ""
+    target = min(follows)
+    if len(follows) > 1 or mixtures[modality].count != 1:
+        raise ValueError(
+            f"{modality}: a noise that follows another modality stands alone, or beside such that follow the same one, "
+            "and hits alone (count 1)"
+        )
+    others = [name for name in mixtures if name != modality]
+    if target not in others:
+        raise ValueError(
+            f"{modality}: no modality that has noises is called {target!r}, which "
+            f"{registry.name_of(mixtures[modality].noises[0])} follows; {registry.nearest(target, others)}"
+        )
+    if any(followed(noise) for noise in mixtures[target].noises):
+        raise ValueError(
+            f"{modality} follows {target!r}, which follows another modality itself; let both follow that one"
+        )
+    return target
+
+
 def _mixture(modality: str, noises: Any) -> Mixture:
     try:
         return noises if isinstance(noises, Mixture) else mixture(noises)
@@ -343,19 +281,21 @@ def _mixture(modality: str, noises: Any) -> Mixture:
         raise type(error)(f"{modality}: {error}") from error
 
 
-def _levels(level: Any, modalities: tuple[str, ...]) -> Level | dict[str, Level]:
-    """The level, or one for each modality; checked."""
+def _levels(level: Any, modalities: tuple[str, ...], free: tuple[str, ...]) -> Level | dict[str, Level]:
+    """The level, or one for each modality that follows none; checked."""
     if isinstance(level, Mapping):
         for modality in level:
-            if modality not in modalities:
+            if modality in modalities and modality not in free:
+                raise ValueError(f"level: {modality!r} takes none, it follows another modality")
+            if modality not in free:
                 raise ValueError(
                     f"level: no modality is called {modality!r}; {registry.nearest(modality, modalities)} "
                     "(the table of a schedule or distribution has a kind)"
                 )
-        for modality in modalities:
+        for modality in free:
             if modality not in level:
                 raise ValueError(f"level: {modality!r} needs one too")
-        return {modality: _checked_level(level[modality], f"level.{modality}") for modality in modalities}
+        return {modality: _checked_level(level[modality], f"level.{modality}") for modality in free}
     return _checked_level(level, "level")
 
 

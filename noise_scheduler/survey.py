@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from .registry import name_of
 from .scheduler import NoiseScheduler
+from .tied import followed
 
 Array = npt.NDArray[np.float64]
 
@@ -30,7 +31,8 @@ class Survey:
     total_steps: int | None
     """Length of the training, where the scheduler knows it."""
     levels: dict[str, Array]
-    """Modality → (5, points): the `PERCENTILES` of the level where the modality is hit, NaN where it never is."""
+    """Modality → (5, points): the `PERCENTILES` of the level where the modality is hit, NaN where it never is, and
+    where it follows another one: its level is not planned."""
     all_levels: Array
     """(5, points): the same over all hits of all modalities."""
     types: dict[str, dict[str, Array]]
@@ -41,6 +43,8 @@ class Survey:
     """Modality → (points,) mean share of the duration that is hit where the modality is hit, NaN where it never is."""
     plans: int
     """How many plans this was counted over."""
+    follows: dict[str, str]
+    """Modality → the one that it follows (`noise_scheduler.tied`), for those that do."""
 
     @property
     def progress(self) -> Array:
@@ -103,6 +107,8 @@ def survey(
             for modality, noise in {(hit.modality, hit.noise) for hit in record.hits}:
                 types[modality][noise][point] += 1 / samples
             for hit in record.hits:
+                if hit.level == 0:
+                    continue
                 seen[hit.modality].append((hit.level, sum(b - a for a, b in hit.spans) if hit.spans else 1.0))
             hits["+".join(dict.fromkeys(hit.modality for hit in record.hits))] += 1
         for name, count in hits.items():
@@ -115,4 +121,6 @@ def survey(
         if together:
             all_levels[:, point] = np.percentile(together, PERCENTILES)
     ordered = dict(sorted(conditions.items(), key=lambda item: (item[0].count("+") + bool(item[0]), item[0])))
-    return Survey(steps, scheduler.total_steps, levels, all_levels, types, ordered, durations, samples * len(steps))
+    follows = {m: target for m in noises if (target := followed(scheduler.noises[m].noises[0]))}
+    plans = samples * len(steps)
+    return Survey(steps, scheduler.total_steps, levels, all_levels, types, ordered, durations, plans, follows)

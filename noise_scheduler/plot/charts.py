@@ -114,7 +114,7 @@ def _drawn(survey: Survey, colour: Colour, title: str) -> Figure:
         # The legend stands beside the first title.
         name = _shortened(modality) if row == 0 else modality
         levels = _axes(chart, grid[row, 0], colour, f"{name}: levels")
-        _fan(levels, survey, survey.levels[modality], colour)
+        _fan(levels, survey, survey.levels[modality], colour, survey.follows.get(modality, ""))
         levels.set_ylabel("level where hit")
         if row == 0:
             _fan_legend(levels, colour)
@@ -152,7 +152,7 @@ def _axes(chart: Figure, place: Any, colour: Colour, title: str) -> Axes:
     return axes
 
 
-def _fan(axes: Axes, survey: Survey, levels: Array, colour: Colour) -> None:
+def _fan(axes: Axes, survey: Survey, levels: Array, colour: Colour, follows: str = "") -> None:
     """Percentiles of the level as bands around the median; gaps where nothing is hit."""
     at, levels = _drawable(survey, levels)
     lowest, low, median, high, highest = levels
@@ -166,7 +166,8 @@ def _fan(axes: Axes, survey: Survey, levels: Array, colour: Colour) -> None:
     axes.plot(at[alone], median[alone], "o", color=shade, markersize=3)
     axes.set(ylim=(0, 1.02), xlim=(at[0], at[-1]), yticks=(0, 0.25, 0.5, 0.75, 1))
     if not found.any():
-        axes.text(0.5, 0.5, "never hit", transform=axes.transAxes, ha="center", va="center", color=colour(INK))
+        label = _plain(f"follows {follows}") if follows else "never hit"
+        axes.text(0.5, 0.5, label, transform=axes.transAxes, ha="center", va="center", color=colour(INK))
 
 
 def _fan_legend(axes: Axes, colour: Colour) -> None:

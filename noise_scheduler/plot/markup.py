@@ -60,7 +60,7 @@ def page(survey: Survey, scheduler: NoiseScheduler, records: Sequence[Record], *
 
 def record_rows(record: Record) -> list[tuple[str, str, str, str]]:
     """(modality, noise, level, span) of each hit in words; one row that says `CLEAN` where there is none."""
-    rows = [(hit.modality, hit.noise, f"{hit.level:.3f}", _span_words(hit)) for hit in record.hits]
+    rows = [(h.modality, h.noise, f"{h.level:.3f}" if h.level else "follows", _span_words(h)) for h in record.hits]
     return rows or [(CLEAN, "", "", "")]
 
 
@@ -86,7 +86,7 @@ def _table_rows(record: Record) -> str:
         cells = (
             f"<td>{modality}</td><td><code>{noise}</code></td>"
             f'<td class="level">{_strip(((0.0, hit.level),))}{level}</td>'
-            f'<td class="span">{_strip(hit.spans or ((0.0, 1.0),))}{span}</td>'
+            f'<td class="span">{_strip(hit.spans or ((0.0, float(hit.level > 0)),))}{span}</td>'
         )
         rows.append(f"<tr>{_head(record, len(record.hits)) if index == 0 else ''}{cells}</tr>")
     return "\n".join(rows)
@@ -103,6 +103,8 @@ def _strip(spans: Sequence[tuple[float, float]]) -> str:
 
 
 def _span_words(hit: Hit) -> str:
+    if not hit.level:
+        return ""
     if not hit.spans:
         return "whole"
     if len(hit.spans) > _MOST_SPANS:

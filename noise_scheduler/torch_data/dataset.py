@@ -80,8 +80,7 @@ class Planned:
         # Rows of one tensor: they are collated in half the time that arrays take.
         for (sample, id, step), row, tensor in zip(samples, levels, _torch.from_numpy(levels).unbind(), strict=True):
             number, clock = (0, step) if self.feedback is None else self.feedback.at(step)
-            record = self.scheduler.plan(id, clock)
-            noisy, _ = self.scheduler.apply(sample, record)
+            noisy, record = self.scheduler.apply(sample, self.scheduler.plan(id, clock))
             for hit in record.hits:
                 place = self._places[hit.modality]
                 row[place] = max(row[place], hit.level)
