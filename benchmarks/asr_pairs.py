@@ -2,8 +2,8 @@
 
     nice python -m benchmarks.asr_pairs [--pairs N]
 
-Appends to data/asr/pairs.jsonl and goes on where it stopped; about two seconds per pair on one thread. Needs the
-dependency group ``bench``, and better voices need Debian's flite (see `benchmarks.asr_speech`).
+Appends to data/asr/pairs.jsonl and goes on where it stopped; about a quarter of a second per pair on one
+thread. Needs the dependency group ``bench``, and better voices need Debian's flite (see `benchmarks.asr_speech`).
 
 Pair number i is always the same: the sentence, voice and condition come from a random stream of its own. Conditions:
 clean; white noise, babble of six other talkers, or sounds of surroundings (running water, and made ones: traffic, an

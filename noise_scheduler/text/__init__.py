@@ -3,8 +3,9 @@
 - `noise_scheduler.text.keyboard`: ``text/keyboard``
 - `noise_scheduler.text.word_loss`: ``text/word_loss``
 - `noise_scheduler.text.missing`: ``text/missing``
+- `noise_scheduler.text.rerecognise`: ``text/rerecognise``
 """
 
-from . import keyboard, missing, word_loss
+from . import keyboard, missing, rerecognise, word_loss
 
-__all__ = ["keyboard", "missing", "word_loss"]
+__all__ = ["keyboard", "missing", "rerecognise", "word_loss"]
