@@ -1,0 +1,90 @@
+"""The word error rate that conditions lead to: curves fitted on some voices, judged on others.
+
+A curve is what `noise_scheduler.text.asr.heard` fits: 1 − (1 − floor) Π (1 − error), with a logistic error in the SNR
+(white noise, babble and surroundings each), the RT60 and the loss rate. Every voice is left out once: the curves come
+from all other voices, and are then compared with the WER that the recogniser had on the one left out, condition by
+condition. Errors of an utterance count up to the number of its words.
+
+Public: `curves`.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from benchmarks.asr_pools import Pair, by
+from noise_scheduler.record import Hit
+from noise_scheduler.text.asr.heard import Hearing, fit
+
+START = Hearing(
+    0.05,
+    {
+        "snr_db/white": (-2.2, -3.8), "snr_db/babble": (1.8, -2.7), "snr_db/environment": (-7.0, -5.9),
+        "rt60_s": (1.8, 0.5), "loss_rate": (0.5, 0.15),
+    },
+)  # fmt: skip
+_NOISES = {"white": "audio/white_noise", "babble": "audio/babble", "environment": "audio/wind"}
+_LEAST_PAIRS = 6
+_CLOSE = 0.15
+
+
+def curves(found: Sequence[Pair]) -> dict[str, Any]:
+    """The hearing fitted to all voices, and how far curves from the other voices are off on each voice."""
+    voices = by(found, voice_of)
+    judged = {}
+    for voice, group in voices.items():
+        others = [pair for pair in found if voice_of(pair) != voice]
+        if len(group) >= 10 * _LEAST_PAIRS:
+            judged[voice] = judgement(fitted(others), group)
+    gaps = [abs(row["off"]) for voice in judged.values() for row in voice["conditions"].values()]
+    return {
+        "hearing": fitted(found).to_dict(),
+        "voices": judged,
+        "mean_off": statistics.fmean(gaps),
+        "within": sum(gap <= _CLOSE for gap in gaps) / len(gaps),
+    }
+
+
+def voice_of(pair: Pair) -> str:
+    """The speaker; all of espeak, and all recordings, as one, since each says little."""
+    kind = pair.voice.partition("/")[0]
+    return kind if kind in ("espeak", "recorded") else pair.voice
+
+
+def fitted(found: Sequence[Pair]) -> Hearing:
+    noises = [hits(pair) for pair in found]
+    return fit(noises, [pair.errors for pair in found], [len(pair.reference) for pair in found], START)
+
+
+def judgement(hearing: Hearing, group: Sequence[Pair]) -> dict[str, Any]:
+    """Expected and measured WER of each condition with enough pairs."""
+    rows = {}
+    for (condition, strength), part in by(group, lambda pair: (pair.condition, pair.strength)).items():
+        if len(part) < _LEAST_PAIRS:
+            continue
+        words = np.array([len(pair.reference) for pair in part], float)
+        errors = np.minimum([pair.errors for pair in part], words)
+        expected = float(np.average([hearing.wer(hits(pair)) for pair in part], weights=words))
+        measured = float(errors.sum() / words.sum())
+        rows[f"{condition} {strength:g}"] = {
+            "pairs": len(part), "measured": measured, "expected": expected, "off": expected - measured
+        }  # fmt: skip
+    gaps = [row["off"] for row in rows.values()]
+    return {"mean_off": statistics.fmean(gaps), "worst_off": max(gaps, key=abs), "conditions": rows}
+
+
+def hits(pair: Pair) -> list[Hit]:
+    """What was done to the sound, as a record says it."""
+    row, found = pair.row, []
+    if "snr_db" in row:
+        kind = pair.condition.partition("+")[0]
+        found.append(Hit("audio", _NOISES[kind], 1, 0.5, achieved={"snr_db": row["snr_db"]}))
+    if "rt60_s" in row:
+        found.append(Hit("audio", "audio/reverb", 1, 0.5, achieved={"rt60_s": row["rt60_s"]}))
+    if "loss_rate" in row:
+        found.append(Hit("audio", "audio/packet_loss", 1, 0.5, achieved={"loss_rate": row["loss_rate"]}))
+    return found
