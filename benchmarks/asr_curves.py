@@ -28,6 +28,7 @@ START = Hearing(
     },
 )  # fmt: skip
 _NOISES = {"white": "audio/white_noise", "babble": "audio/babble", "environment": "audio/wind"}
+READERS = ("librivox", "librispeech", "arctic", "lecturer")
 _LEAST_PAIRS = 6
 _CLOSE = 0.15
 
@@ -50,9 +51,11 @@ def curves(found: Sequence[Pair]) -> dict[str, Any]:
 
 
 def voice_of(pair: Pair) -> str:
-    """The speaker; all of espeak, and all recordings, as one, since each says little."""
-    kind = pair.voice.partition("/")[0]
-    return kind if kind in ("espeak", "recorded") else pair.voice
+    """The speaker; all of espeak as one, and recordings as two, what is read and what is said freely."""
+    kind, _, name = pair.voice.partition("/")
+    if kind == "recorded":
+        return "recorded, read" if name.startswith(READERS) else "recorded, free"
+    return kind if kind == "espeak" else pair.voice
 
 
 def fitted(found: Sequence[Pair]) -> Hearing:

@@ -134,6 +134,7 @@ def _nlpaug(kind: str, rate: float) -> Generator:
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002  # nlpaug draws from the global generators
         found = augmenter.augment(" ".join(pair.reference))
-        return tuple(words(found[0] if isinstance(found, list) else found))
+        text = found[0] if isinstance(found, list) else found
+        return tuple(words(text.replace(" ' ", "'")))  # nlpaug takes words apart at apostrophes
 
     return write

@@ -10,7 +10,8 @@ speakers; Debian's package flite) and Piper (neural; the packages piper-tts and 
 installed is left out. Each is varied in rate and, by resampling, in the length of its vocal tract. Synthetic voices
 have no noise floor; a faint one is added.
 
-Recordings: FLAC files with a transcripts.tsv beside them (file, tab, words), in the folders `RECORDINGS`.
+Recordings: the FLAC files below data/corpora/speech that have a transcript beside them, a .txt file
+(`benchmarks.speech_corpus`).
 
 Public: `SAMPLE_RATE`, `Utterance`, `Sentence`, `sentences`, `drawn_sentence`, `synthetic`, `say`, `recorded`.
 """
@@ -39,11 +40,11 @@ from scipy.signal import resample_poly
 SAMPLE_RATE = 16_000
 ROOT = Path("data/asr")
 OWN_SENTENCES = Path("benchmarks/data/sentences.txt")
-RECORDINGS = (Path("data/corpora/speech"), Path("data/asr/speech"))
+RECORDINGS = Path("data/corpora/speech")
 SNIPPETS = "vaderSentiment==3.3.2"
 SHARES = {
-    "sentences": 0.15, "amazonReviewSnippets": 0.2, "tweets": 0.15, "nytEditorialSnippets": 0.2,
-    "movieReviewSnippets": 0.3,
+    "sentences": 0.2, "amazonReviewSnippets": 0.25, "tweets": 0.15, "nytEditorialSnippets": 0.2,
+    "movieReviewSnippets": 0.2,
 }  # fmt: skip
 """How often a sentence comes from each source."""
 
@@ -220,14 +221,12 @@ def _tract(wave: Wave, rate: int, rng: np.random.Generator) -> Wave:
 
 @cache
 def recorded() -> tuple[Utterance, ...]:
-    """Recordings with transcripts, in the order of their names."""
+    """Recordings with transcripts, in the order of their names; the speaker is the name without its last part."""
     found = []
-    for folder in RECORDINGS:
-        for table in sorted(folder.rglob("transcripts.tsv")):
-            for line in table.read_text(encoding="utf-8").splitlines():
-                name, _, text = line.partition("\t")
-                wave, rate = sf.read(table.parent / name, dtype="float32")
-                if rate != SAMPLE_RATE:
-                    wave = resample_poly(wave, SAMPLE_RATE, rate).astype(np.float32)
-                found.append(Utterance(text, wave, f"recorded/{name.partition('.')[0]}", name))
+    for transcript in sorted(RECORDINGS.rglob("*.txt")):
+        wave, rate = sf.read(transcript.with_suffix(".flac"), dtype="float32")
+        if rate != SAMPLE_RATE:
+            wave = resample_poly(wave, SAMPLE_RATE, rate).astype(np.float32)
+        text = transcript.read_text(encoding="utf-8").strip()
+        found.append(Utterance(text, wave, f"recorded/{transcript.stem.rpartition('_')[0]}", transcript.stem))
     return tuple(found)
