@@ -30,7 +30,8 @@ def generators(train: Sequence[Pair], folder: str | None = None) -> dict[str, Ge
     rates = condition_rates(train)
     folder = folder or tempfile.mkdtemp(prefix="asr-profiles-")
     fitted = str(Path(folder) / "fitted.json")
-    asr.fit([pair.reference for pair in train], [pair.hypothesis for pair in train]).save(fitted)
+    said, heard = ([" ".join(getattr(pair, side)) for pair in train] for side in ("reference", "hypothesis"))
+    asr.fit(said, heard).save(fitted)
     substitution, deletion, insertion = _kinds(train)
     swaps = _Swaps(substitution, deletion, insertion)
     return {

@@ -58,7 +58,7 @@ CONDITIONS: tuple[tuple[str, float], ...] = (
     ("environment+reverb", 5.0), ("environment+reverb", 10.0),
 )  # fmt: skip
 VOICE_WEIGHTS = {"espeak": 0.07, "flite": 0.55, "piper": 0.38}
-POCKETSPHINX_SHARE = 0.08
+POCKETSPHINX_SHARE = 0.02
 PACKET_S = 0.02
 _SOUND_OF_WATER = "onsen==0.1.1"
 
