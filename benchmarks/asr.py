@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from rich.progress import track
 
-from benchmarks.asr_curves import curves
+from benchmarks.asr_curves import curves, default_hearing
 from benchmarks.asr_flips import flips
 from benchmarks.asr_generators import generators
 from benchmarks.asr_pools import POOLS, Pair, by, pairs, pool_of, trains, wer
@@ -52,7 +52,7 @@ def main() -> None:
     if "curves" in options.only:
         figures["curves"] = curves(found)
     if "tied" in options.only:
-        figures["tied"] = tied(figures["curves"]["hearing"] if "curves" in figures else curves(found)["hearing"])
+        figures["tied"] = tied(default_hearing(found))
     text = report(figures)
     print(text)
     if set(options.only) == set(PARTS):
@@ -149,9 +149,8 @@ def _tied_table(found: dict[str, Any]) -> list[str]:
     lines += ["| audio noise | utterances | WER: recogniser | expected | text/asr | severity: recogniser | text/asr |"]
     lines += ["|---|---|---|---|---|---|---|"]
     for name, row in found["noises"].items():
-        severity = [f"{row[key]:.3f}" if row[key] is not None else "" for key in ("severity", "model_severity")]
-        cells = [f"{row[key]:.3f}" for key in ("wer", "expected", "model_wer")]
-        lines.append(f"| {name} | {row['utterances']} | " + " | ".join([*cells, *severity]) + " |")
+        cells = [f"{row[key]:.3f}" for key in ("wer", "expected", "model_wer", "severity", "model_severity")]
+        lines.append(f"| {name} | {row['utterances']} | " + " | ".join(cells) + " |")
     gaps = [abs(row["expected"] - row["wer"]) for row in found["noises"].values()]
     within = sum(gap <= 0.15 for gap in gaps)
     lines += ["", f"Off by {statistics.fmean(gaps):.3f} on average; within .15 for {within} of {len(gaps)} noises.", ""]

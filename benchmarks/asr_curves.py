@@ -5,7 +5,10 @@ A curve is what `noise_scheduler.text.asr.heard` fits: 1 − (1 − floor) Π (1
 from all other voices, and are then compared with the WER that the recogniser had on the one left out, condition by
 condition. Errors of an utterance count up to the number of its words.
 
-Public: `curves`.
+What a noise of another kind does to speech is told from its severity; that curve is fitted to what
+`benchmarks.asr_tied` collected.
+
+Public: `curves`, `default_hearing`.
 """
 
 from __future__ import annotations
@@ -17,14 +20,15 @@ from typing import Any
 import numpy as np
 
 from benchmarks.asr_pools import Pair, by
+from benchmarks.asr_tied import Row, rows
 from noise_scheduler.record import Hit
-from noise_scheduler.text.asr.heard import Hearing, fit
+from noise_scheduler.text.asr.heard import Hearing, fit, heard
 
 START = Hearing(
     0.05,
     {
         "snr_db/white": (-2.2, -3.8), "snr_db/babble": (1.8, -2.7), "snr_db/environment": (-7.0, -5.9),
-        "rt60_s": (1.8, 0.5), "loss_rate": (0.5, 0.15),
+        "rt60_s": (1.8, 0.5), "loss_rate": (0.5, 0.15), "severity": (0.6, 0.1),
     },
 )  # fmt: skip
 _NOISES = {"white": "audio/white_noise", "babble": "audio/babble", "environment": "audio/wind"}
@@ -43,7 +47,7 @@ def curves(found: Sequence[Pair]) -> dict[str, Any]:
             judged[voice] = judgement(fitted(others), group)
     gaps = [abs(row["off"]) for voice in judged.values() for row in voice["conditions"].values()]
     return {
-        "hearing": fitted(found).to_dict(),
+        "hearing": default_hearing(found).to_dict(),
         "voices": judged,
         "mean_off": statistics.fmean(gaps),
         "within": sum(gap <= _CLOSE for gap in gaps) / len(gaps),
@@ -58,9 +62,16 @@ def voice_of(pair: Pair) -> str:
     return kind if kind == "espeak" else pair.voice
 
 
-def fitted(found: Sequence[Pair]) -> Hearing:
-    noises = [hits(pair) for pair in found]
-    return fit(noises, [pair.errors for pair in found], [len(pair.reference) for pair in found], START)
+def default_hearing(found: Sequence[Pair]) -> Hearing:
+    """The curves of all pairs, and of what other noises did."""
+    others = [row for row in rows() if [name for name, _ in heard(row.hits)] == ["severity"]]
+    return fitted(found, others)
+
+
+def fitted(found: Sequence[Pair], others: Sequence[Row] = ()) -> Hearing:
+    noises = [*map(hits, found), *(row.hits for row in others)]
+    both = [*found, *others]
+    return fit(noises, [one.errors for one in both], [len(one.reference) for one in both], START)
 
 
 def judgement(hearing: Hearing, group: Sequence[Pair]) -> dict[str, Any]:

@@ -4,9 +4,9 @@
 
 Appends to data/asr/tied.jsonl and goes on where it stopped; about a second per utterance. A scheduler hits the sound of
 a sentence (`benchmarks.asr_speech`) with one noise at a level between .1 and 1, and ``text/rerecognise`` writes what it
-hears. A line: number, reference, hypothesis, voice, noise, and the record.
+hears. A line: number, reference, hypothesis, voice, noise, the record, and the severity of the sound as measured.
 
-Public: `tied`.
+Public: `Row`, `rows`, `tied`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ import json
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +29,12 @@ from benchmarks.asr_align import repaired, word_errors, words
 from benchmarks.asr_pairs import spoken
 from benchmarks.asr_speech import ROOT, SAMPLE_RATE
 from noise_scheduler import severity
-from noise_scheduler.record import Record
+from noise_scheduler.record import Hit, Record
 from noise_scheduler.text.asr.heard import Hearing
 
 TIED = ROOT / "tied.jsonl"
 LEFT_OUT = ("audio/missing",)
+Words = tuple[str, ...]
 _DRAWS = 5
 _FIRST = 1 << 40  # the streams of `benchmarks.asr_pairs` are others
 
@@ -74,66 +77,81 @@ def utterance(number: int, name: str) -> dict[str, Any]:
         "voice": said.voice,
         "noise": name,
         "record": json.loads(record.to_json()),
+        "severity": severity.audio(said.wave, noisy["audio"], sample_rate=SAMPLE_RATE),
     }
 
 
-def tied(hearing: Mapping[str, Any]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An utterance and what the recogniser wrote."""
+
+    reference: tuple[str, ...]
+    hypothesis: tuple[str, ...]
+    noise: str
+    hits: tuple[Hit, ...]
+    """What was done to the sound; its severity is as measured, where the record does not say it."""
+
+    @property
+    def errors(self) -> int:
+        return word_errors(self.reference, self.hypothesis)
+
+
+@cache
+def rows() -> tuple[Row, ...]:
+    """What was collected so far."""
+    found = []
+    for line in TIED.read_text(encoding="utf-8").splitlines() if TIED.exists() else []:
+        body = json.loads(line)
+        hit = Record.from_json(json.dumps(body["record"])).hits[0]
+        hit = replace(hit, achieved={"severity": body["severity"], **hit.achieved})
+        words_said, words_written = (tuple(body[side].split()) for side in ("reference", "hypothesis"))
+        found.append(Row(words_said, words_written, body["noise"], (hit,)))
+    return tuple(found)
+
+
+def tied(hearing: Hearing) -> dict[str, Any]:
     """For each audio noise the WER and the severity of the recogniser and of ``text/asr``, and the expected WER.
 
-    Args:
-        hearing: the curves, as `Hearing.to_dict` gives them.
+    Errors of an utterance count up to the number of its words.
     """
-    if not TIED.exists():
-        return {}
-    curves = Hearing.from_dict(hearing)
     noise = ns.build("text/asr")
-    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for line in TIED.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        groups[row["noise"]].append(row)
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in rows():
+        groups[row.noise].append(row)
     rng = np.random.default_rng(0)
     result = {}
-    for name, rows in sorted(groups.items()):
-        references = [tuple(row["reference"].split()) for row in rows]
-        counts = np.array([len(reference) for reference in references], float)
-        heard = [tuple(row["hypothesis"].split()) for row in rows]
-        expected = [curves.wer(Record.from_json(json.dumps(row["record"])).hits[:1]) for row in rows]
+    for name, group in sorted(groups.items()):
+        said = [row.reference for row in group]
+        expected = [hearing.wer(row.hits) for row in group]
         made = [
-            [_written(noise, reference, wer, rng) for reference, wer in zip(references, expected, strict=True)]
+            [_written(noise, reference, wer, rng) for reference, wer in zip(said, expected, strict=True)]
             for _ in range(_DRAWS)
         ]
+        heard = [row.hypothesis for row in group]
         result[name] = {
-            "utterances": len(rows),
-            "wer": _wer(references, heard),
-            "expected": float(np.average(expected, weights=counts)),
-            "model_wer": statistics.fmean(_wer(references, texts) for texts in made),
-            "severity": _severity(references, heard),
-            "model_severity": _mean(_severity(references, texts) for texts in made),
+            "utterances": len(group),
+            "wer": _wer(said, heard),
+            "expected": float(np.average(expected, weights=[len(reference) for reference in said])),
+            "model_wer": statistics.fmean(_wer(said, texts) for texts in made),
+            "severity": _severity(said, heard),
+            "model_severity": statistics.fmean(_severity(said, texts) for texts in made),
         }
-    return {"noises": result}
+    return {"noises": result} if result else {}
 
 
-def _written(noise: Any, reference: tuple[str, ...], wer: float, rng: np.random.Generator) -> tuple[str, ...]:
+def _written(noise: Any, reference: Words, wer: float, rng: np.random.Generator) -> Words:
     position = noise.position_for(wer)
     return tuple(words(noise(" ".join(reference), position, rng)[0])) if position > 0 else reference
 
 
-def _wer(references: Any, texts: Any) -> float:
-    pairs = list(zip(references, texts, strict=True))
-    errors = sum(min(word_errors(said, written), len(said)) for said, written in pairs)
-    return errors / sum(len(said) for said, _ in pairs)
+def _wer(said: Sequence[Words], written: Sequence[Words]) -> float:
+    errors = sum(min(word_errors(a, b), len(a)) for a, b in zip(said, written, strict=True))
+    return errors / sum(map(len, said))
 
 
-def _severity(references: Any, texts: Any) -> float | None:
-    measure = getattr(severity, "text", None)
-    if measure is None:
-        return None
-    return statistics.fmean(measure(" ".join(a), " ".join(b)) for a, b in zip(references, texts, strict=True))
-
-
-def _mean(values: Any) -> float | None:
-    known = [value for value in values if value is not None]
-    return statistics.fmean(known) if known else None
+def _severity(said: Sequence[Words], written: Sequence[Words]) -> float:
+    pairs = zip(said, written, strict=True)
+    return statistics.fmean(severity.text(" ".join(a), " ".join(b)) for a, b in pairs)
 
 
 if __name__ == "__main__":
