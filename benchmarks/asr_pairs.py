@@ -9,7 +9,7 @@ Pair number i is always the same: the sentence, voice and condition come from a 
 clean; white noise, babble of six other talkers, or sounds of surroundings (running water, and made ones: traffic, an
 engine, wind, things that fall) at speech-active SNRs of 20 to −5 dB; rooms of RT60 .3 to 1.6 s, heard from .7 to 3 m;
 packets of 20 ms lost at rates of .05 to .4 in bursts of 20 to 120 ms (Gilbert-Elliott, silence in their place); and
-surroundings in a room. One pair in five is of a recording, where there are any.
+surroundings in a room. One pair in three is of a recording, where there are any.
 
 A line: number, reference and hypothesis (words, spelling differences repaired), as_said, as_written, recogniser, voice,
 source, sentiment, condition, and of snr_db, rt60_s, drr_db, loss_rate, mean_burst_ms those that apply.
@@ -57,7 +57,7 @@ CONDITIONS: tuple[tuple[str, float], ...] = (
     *(("loss", rate) for rate in LOSS_RATES),
     ("environment+reverb", 5.0), ("environment+reverb", 10.0),
 )  # fmt: skip
-VOICE_WEIGHTS = {"espeak": 0.07, "flite": 0.55, "piper": 0.38}
+VOICE_WEIGHTS = {"espeak": 0.05, "flite": 0.35, "piper": 0.6}
 POCKETSPHINX_SHARE = 0.02
 PACKET_S = 0.02
 _SOUND_OF_WATER = "onsen==0.1.1"
@@ -118,8 +118,8 @@ def pairs(number: int) -> list[dict[str, Any]]:
 
 
 def spoken(number: int, rng: np.random.Generator) -> tuple[Utterance, Sentence]:
-    """Utterance and sentence of a number: a recording every fifth time."""
-    if recorded() and number % 5 == 4:
+    """Utterance and sentence of a number: a recording every third time."""
+    if recorded() and number % 3 == 2:
         utterance = recorded()[int(rng.integers(len(recorded())))]
         return utterance, Sentence(utterance.text, utterance.source)
     sentence = drawn_sentence(rng)
