@@ -87,9 +87,14 @@ class Row:
 
     reference: tuple[str, ...]
     hypothesis: tuple[str, ...]
+    voice: str
     noise: str
     hits: tuple[Hit, ...]
     """What was done to the sound; its severity is as measured, where the record does not say it."""
+
+    @property
+    def is_natural(self) -> bool:
+        return self.voice.startswith(("recorded/", "piper/"))
 
     @property
     def errors(self) -> int:
@@ -105,7 +110,7 @@ def rows() -> tuple[Row, ...]:
         hit = Record.from_json(json.dumps(body["record"])).hits[0]
         hit = replace(hit, achieved={"severity": body["severity"], **hit.achieved})
         words_said, words_written = (tuple(body[side].split()) for side in ("reference", "hypothesis"))
-        found.append(Row(words_said, words_written, body["noise"], (hit,)))
+        found.append(Row(words_said, words_written, body["voice"], body["noise"], (hit,)))
     return tuple(found)
 
 
