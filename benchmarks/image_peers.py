@@ -3,7 +3,7 @@
 A transform is built once and called as its users do: albumentations and imagecorruptions on a uint8 array (H, W, C),
 torchvision on a uint8 tensor (C, H, W), kornia on a float tensor (1, C, H, W).
 
-Public: `PEERS`, `LIBRARIES`, `Peer`, `to_input`, `to_picture`.
+Public: `PEERS`, `LIBRARIES`, `to_input`, `to_picture`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 import os
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -29,6 +29,8 @@ import torchvision.transforms.v2 as T  # noqa: E402
 from imagecorruptions import corrupt, corruptions  # noqa: E402
 from skimage.filters import gaussian  # noqa: E402
 
+from benchmarks.measure import Peer  # noqa: E402
+
 corruptions.gaussian = lambda image, sigma, *, multichannel=False, **more: gaussian(  # as scikit-image ≥ 0.19 calls it
     image, sigma, channel_axis=-1 if multichannel else None, **more
 )
@@ -36,47 +38,20 @@ corruptions.gaussian = lambda image, sigma, *, multichannel=False, **more: gauss
 LIBRARIES = ("albumentations", "torchvision", "kornia", "imagecorruptions")
 
 
-@dataclass(frozen=True)
-class Peer:
-    """A transform of another library; its strength rises as the parameter goes from `mild` to `strong`."""
-
-    name: str
-    make: Callable[[float, int], Callable[[Any], Any]]
-    """Given the parameter and the side of the picture in pixels."""
-    mild: float
-    strong: float
-    ratios: bool = False
-    """Whether equal steps of strength are equal ratios of the parameter."""
-    whole: bool = False
-    """Whether the parameter is a whole number."""
-
-    @property
-    def library(self) -> str:
-        return {"A": "albumentations", "T": "torchvision", "K": "kornia", "I": "imagecorruptions"}[self.name[0]]
-
-    def parameter(self, position: float) -> float:
-        """The parameter at `position` in [0, 1] between mild and strong."""
-        if self.ratios:
-            value = self.mild * (self.strong / self.mild) ** position
-        else:
-            value = self.mild + (self.strong - self.mild) * position
-        return round(value) if self.whole else value
-
-
-def to_input(library: str, picture: np.ndarray) -> Any:
-    """A picture (H, W, C) uint8 as a library wants it."""
-    if library == "torchvision":
+def to_input(letter: str, picture: np.ndarray) -> Any:
+    """A picture (H, W, C) uint8 as the library of a letter wants it."""
+    if letter == "T":
         return torch.from_numpy(picture).permute(2, 0, 1).contiguous()
-    if library == "kornia":
+    if letter == "K":
         return torch.from_numpy(picture).permute(2, 0, 1)[None].float().div(255)
     return picture
 
 
-def to_picture(library: str, output: Any) -> np.ndarray:
-    """A picture (H, W, C) uint8 from what a library gave."""
-    if library == "torchvision":
+def to_picture(letter: str, output: Any) -> np.ndarray:
+    """A picture (H, W, C) uint8 from what that library gave."""
+    if letter == "T":
         output = output.permute(1, 2, 0).numpy()
-    elif library == "kornia":
+    elif letter == "K":
         output = output[0].clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()
     return np.ascontiguousarray(output, dtype=np.uint8)
 
@@ -107,7 +82,7 @@ def _i(name: str) -> Peer:
 def _both(first: Peer, second: Callable[[], Any]) -> Peer:
     """A transform with its strength, followed by a fixed one of the same library, for an effect that needs the two."""
     fixed = second()
-    after = fixed if first.library == "torchvision" else lambda picture: fixed(image=picture)["image"]
+    after = fixed if first.letter == "T" else lambda picture: fixed(image=picture)["image"]
 
     def make(value: float, side: int) -> Callable[[Any], Any]:
         before = first.make(value, side)

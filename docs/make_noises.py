@@ -1,4 +1,4 @@
-"""The catalogue of noises: docs/noises.md and its pictures, docs/noises/*.webp.
+"""The catalogue of noises: docs/noises.md, and its pictures and sounds in docs/noises/.
 
     python -m docs.make_noises [--check]
 
@@ -23,12 +23,14 @@ from typing import Any
 from rich.progress import track
 
 from docs import strips
+from docs.differences import marked
+from docs.sounds import ogg, speech
 from docs.strips import FIGURE_SIDE, LEVELS
 from noise_scheduler import calibration, registry
 from noise_scheduler.files import write_whole
 
 PAGE = Path(__file__).parent / "noises.md"
-PICTURES = Path(__file__).parent / "noises"
+EXAMPLES = Path(__file__).parent / "noises"
 RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 
 KINDS = {
@@ -44,10 +46,15 @@ KINDS = {
     ),
     "audio": (
         "Sound",
-        "Strips: level 0, 0.25, 0.5, 0.75 and 1 from left to right, as log-mel spectrograms of one second of a buzz "
-        "with the rhythm of speech.",
+        "Strips: level 0, 0.25, 0.5, 0.75 and 1 from left to right, as log-mel spectrograms of three seconds of "
+        "speech, 70 dB from black to white; the links lead to the sounds. The speech is from the LibriVox reading of "
+        'Jane Austen\'s "Sense and Sensibility" (public domain).',
     ),
-    "text": ("Text", ""),
+    "text": (
+        "Text",
+        "Tables: a sentence at level 0, 0.25, 0.5, 0.75 and 1. <b>Bold</b> is what came, "
+        "<del>struck out</del> what was lost, ␣ is white space.",
+    ),
     "feature": (
         "Features",
         "For features that were extracted already. Strips: level 0, 0.25, 0.5, 0.75 and 1 from left to right, of a "
@@ -55,8 +62,17 @@ KINDS = {
     ),
 }
 CLEAN_CLIP = "video.webp"
+CLEAN_SOUND = "audio.ogg"
 FIGURE_LEVEL = 0.5
 UNSAID = ("scale", "severity", "library")  # of what a run reports
+TIMED = {
+    "image": ("224²", "16 × 224²"),
+    "video": ("16 × 224²",),
+    "audio": ("5 s at 16 kHz",),
+    "text": ("27 words",),
+    "feature": (),
+}
+"""What the benchmarks measure times on."""
 
 
 def names(kind: str = "*") -> list[str]:
@@ -137,7 +153,7 @@ def stale(page: str) -> list[str]:
 
 def strength(name: str) -> str:
     """Table: the physical quantity, or the place on the path, at each level."""
-    if not getattr(registry.build(name), "graded", True):
+    if not graded(name):
         return "It is all or nothing: every level above 0 gives the same."
     rows = [
         "| profile | severity at 1 | quantity | " + " | ".join(f"{level:g}" for level in LEVELS[1:]) + " |",
@@ -146,7 +162,8 @@ def strength(name: str) -> str:
     listed: list[str | None] = [*profiles(name)]
     for profile in listed or [None]:
         achieved = [strips.noisy(name, level, profile=profile, side=FIGURE_SIDE).achieved for level in LEVELS[1:]]
-        quantity = next((key for key, value in said(achieved[0]).items() if not isinstance(value, str)), None)
+        numbers = [{key for key, value in run.items() if not isinstance(value, str)} for run in achieved]
+        quantity = next((key for key in said(achieved[0]) if all(key in found for found in numbers)), None)
         if quantity:
             cells = [number(float(run[quantity])) for run in achieved]
         else:
@@ -167,25 +184,28 @@ def said(achieved: Any) -> dict[str, Any]:
 
 def figures(name: str) -> str:
     """The last line of an entry: stage, version, what a run achieves, times."""
-    achieved = said(strips.noisy(name, FIGURE_LEVEL, side=FIGURE_SIDE).achieved)
+    achieved = said(strips.noisy(name, FIGURE_LEVEL, side=FIGURE_SIDE).achieved) if stands_alone(name) else {}
     parts = [standing(name)]
     if achieved:
         parts.append(
             f"achieved at level {FIGURE_LEVEL:g}: "
             + ", ".join(f"{k} {v if isinstance(v, str) else number(v)}" for k, v in achieved.items())
         )
-    picture, clip = times(name)
-    parts += [f"{time} µs {what}" for time, what in ((picture, "for 224²"), (clip, "for 16 × 224²")) if time]
+    parts += [f"{time} µs for {what}" for time, what in zip(times(name), TIMED[kind_of(name)], strict=True) if time]
     return "<sub>" + " · ".join(parts).replace("<", "&lt;") + "</sub>"
 
 
-def times(name: str) -> tuple[str, str]:
-    """Measured times of a picture of 224² and of 16 frames of it; empty where there are none."""
+def times(name: str) -> tuple[str, ...]:
+    """Measured microseconds for each of what is in `TIMED`; empty where there are none."""
     kind, _, short = name.partition("/")
     measured = benchmark(kind).get("figures", {})
-    rows = measured.get("pictures", {}).get("224", {}), measured.get("clips", {})
-    picture, clip = (row[short]["ms"] if short in row else None for row in rows)
-    return tuple("" if ms is None else number(1000 * ms) for ms in (picture, clip))  # type: ignore[return-value]
+    if kind in ("image", "video"):
+        rows = measured.get("pictures", {}).get("224", {}), measured.get("clips", {})
+        found = [1000 * row[short]["ms"] if short in row else None for row in rows[-len(TIMED[kind]) :]]
+    else:
+        row = measured.get("noises", {}).get(short, {})
+        found = [row.get("microseconds") for _ in TIMED[kind]]
+    return tuple("" if microseconds is None else number(microseconds) for microseconds in found)
 
 
 @cache
@@ -196,28 +216,34 @@ def benchmark(kind: str) -> dict[str, Any]:
     return content
 
 
-def entry(name: str, picture: str | None) -> str:
+def entry(name: str, files: list[str]) -> str:
+    """All that the page says of a noise, whose pictures and sounds are in `files`."""
     heading, *text = text_blocks(name)
-    example = f"![{name}](noises/{picture})" if picture else sentences(name)
+    pictures = [f"![{name}](noises/{file})" for file in files if file.endswith(".webp")]
+    sounds = [f"[{level(file)}](noises/{file})" for file in files if file.endswith(".ogg")]
+    if sounds:
+        sounds = [" · ".join([f"Listen: [clean](noises/{CLEAN_SOUND})", *sounds])]
+    example = "\n\n".join(pictures + sounds) or sentences(name)
     details = f"<details><summary>Fields and strength</summary>\n\n{fields(name)}\n\n{strength(name)}\n\n</details>"
     return "\n\n".join([heading, example, *text, figures(name), details])
 
 
 def sentences(name: str) -> str:
-    """Table: a sentence at each level."""
+    """Table: a sentence at each level, what was changed marked."""
+    if not stands_alone(name):
+        return "It depends on the sound of the same sample, so that there is no example."
+    clean, _ = strips.sample("text")
     rows = ["| level | |", "|---:|---|"]
-    for level in LEVELS:
-        text = strips.noisy(name, level).sample.replace("|", "\\|")
-        rows.append(f"| {level:g} | {f'`` {text} ``' if text else ''} |")
+    rows += [f"| {level:g} | {marked(clean, strips.noisy(name, level).sample)} |" for level in LEVELS]
     return "\n".join(rows)
 
 
 def index(kind: str) -> str:
     """Table of a kind's noises, family by family."""
-    timed = bool(benchmark(kind))
+    timed = bool(benchmark(kind)) and TIMED[kind]
     heads = ["family", "noise", "effect"]
     heads += [f"severity at level 1: {' / '.join(columns(kind))}"] if columns(kind) else []
-    heads += ["224² / 16 × 224², µs"] if timed else []
+    heads += [f"{' / '.join(TIMED[kind])}, µs"] if timed else []
     rows = ["| " + " | ".join(heads) + " |", "|---|---|---|" + "---|" * (len(heads) - 3)]
     for family, members in groupby(names(kind), module):
         for number, name in enumerate(members):
@@ -234,7 +260,7 @@ def page(entries: dict[str, str]) -> str:
         "This page is generated by `make docs`. Strips are made at calibrated levels, of the profile photos for "
         "pictures and video for clips; a noise that is not calibrated is shown along its own path. Severities are "
         f"means over the samples of a profile (± their standard deviation): {used_profiles()}. Figures for pictures "
-        f"were achieved at {FIGURE_SIDE}², those for clips at {strips.SIDE}²."
+        f"were achieved at {FIGURE_SIDE}², those for clips at {strips.SIDE}², those for sound and text on the examples."
         + f" Times are of one thread of {processor}, at half of a noise's strength."
         * bool(processor),
         "The picture is of Eileen Collins, astronaut (NASA, public domain), as scikit-image ships it.",
@@ -252,14 +278,38 @@ def page(entries: dict[str, str]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def draw(name: str) -> str | None:
-    """Write the strip of a noise; gives the name of the file, None where there is nothing to see."""
-    pixels = strips.strip_of(name)
-    if pixels is None:
-        return None
-    file = f"{name.replace('/', '_')}.webp"
-    write_whole(PICTURES / file, strips.webp(pixels))
-    return file
+def write_examples(name: str) -> list[str]:
+    """Write the strip of a noise, and its sounds; gives the names of the files."""
+    stem = name.replace("/", "_")
+    files = {}
+    if (pixels := strips.strip_of(name)) is not None:
+        files[f"{stem}.webp"] = strips.webp(pixels)
+    if kind_of(name) == "audio":
+        _, sample_rate = speech()
+        levels = LEVELS[1:] if graded(name) else LEVELS[-1:]
+        files |= {f"{stem}_{level:g}.ogg": ogg(strips.noisy(name, level).sample, sample_rate) for level in levels}
+    for file, content in files.items():
+        write_whole(EXAMPLES / file, content)
+    return list(files)
+
+
+def graded(name: str) -> bool:
+    """Whether a noise is not all or nothing."""
+    return getattr(registry.build(name), "graded", True)
+
+
+def stands_alone(name: str) -> bool:
+    """Whether a noise needs no other modality of the sample."""
+    return not getattr(registry.build(name), "hears", False)
+
+
+def level(sound: str) -> str:
+    """The level in the name of a file."""
+    return sound.removesuffix(".ogg").rpartition("_")[2]
+
+
+def kind_of(name: str) -> str:
+    return name.partition("/")[0]
 
 
 def title(family: str) -> str:
@@ -290,18 +340,19 @@ def main() -> None:
         if wrong := stale(PAGE.read_text(encoding="utf-8")):
             raise SystemExit(f"docs/noises.md is out of date ({', '.join(wrong)}): run make docs")
         return
-    write_whole(PICTURES / CLEAN_CLIP, strips.webp(strips.clean_clip()))
-    drawn, entries = {CLEAN_CLIP}, {}
+    write_whole(EXAMPLES / CLEAN_CLIP, strips.webp(strips.clean_clip()))
+    write_whole(EXAMPLES / CLEAN_SOUND, ogg(*speech()))
+    written, entries = {CLEAN_CLIP, CLEAN_SOUND}, {}
     for name in track(names(), "noises", transient=True):
-        picture = draw(name)
-        drawn |= {picture} if picture else set()
-        entries[name] = entry(name, picture)
+        files = write_examples(name)
+        written.update(files)
+        entries[name] = entry(name, files)
     write_whole(PAGE, page(entries).encode())
-    for file in PICTURES.glob("*.webp"):
-        if file.name not in drawn:
+    for file in EXAMPLES.iterdir():
+        if file.name not in written:
             file.unlink()
-    size = sum(file.stat().st_size for file in PICTURES.iterdir())
-    print(f"{PAGE}: {len(entries)} noises, pictures of {size / 1e6:.2f} MB")
+    size = sum(file.stat().st_size for file in EXAMPLES.iterdir())
+    print(f"{PAGE}: {len(entries)} noises, pictures and sounds of {size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

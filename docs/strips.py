@@ -2,7 +2,7 @@
 
 A strip of a picture shows the levels of `LEVELS` from left to right; that of a clip has a row for each of `ROWS` and
 `SHOWN` frames in it; that of sound or of features shows spectrograms. Noises run on pictures of exactly the size shown,
-so that no resampling softens their grain.
+so that no resampling softens their grain. Sound is the recording of `docs.sounds`.
 
 Public: `LEVELS`, `SIDE`, `FIGURE_SIDE`, `Run`, `sample`, `noisy`, `curve_of`, `strip_of`, `clean_clip`, `webp`.
 """
@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from docs.sounds import speech
 from noise_scheduler import registry
 from noise_scheduler.calibration import DEFAULTS, Curve, profile_of
 from noise_scheduler.contract import run
@@ -36,7 +37,7 @@ _SEED = 8
 _GAP = 4
 _MOST_BYTES = 24_000
 _QUALITIES = (72, 60, 48, 36, 24)
-_WINDOW, _HOP, _BANDS = 512, 124, 64
+_WINDOW, _HOP, _BANDS = 512, 160, 64
 _DYNAMIC_DB = 70.0
 
 Pixels = npt.NDArray[np.uint8]
@@ -56,9 +57,11 @@ def sample(kind: str, side: int = SIDE) -> tuple[Any, dict[str, float]]:
         return picture(side), {}
     if kind == "video":
         return clip(), {"fps": FPS}
+    if kind == "audio":
+        wave, sample_rate = speech()
+        return wave, {"sample_rate": sample_rate}
     if kind == "feature":
-        wave, context = sample("audio")
-        bands = log_mel(wave, context["sample_rate"])
+        bands = log_mel(*speech(), _HOP)
         return ((bands - bands.mean()) / bands.std()).astype(np.float32), {}
     _, data, context = example_samples(kind)[0]
     return data, context
@@ -96,8 +99,8 @@ def strip_of(name: str) -> Pixels | None:
         return stacked([row(list(noisy(name, level).sample[SHOWN])) for level in ROWS])
     results = [noisy(name, level).sample for level in LEVELS]
     if kind == "audio":
-        _, context = sample(kind)
-        results = [log_mel(wave, context["sample_rate"]) for wave in results]
+        _, sample_rate = speech()
+        results = [log_mel(wave, sample_rate, len(wave) // SIDE) for wave in results]
     return row(results if kind == "image" else painted(results))
 
 
@@ -137,9 +140,9 @@ def clip() -> Pixels:
     return whole
 
 
-def log_mel(wave: npt.NDArray[np.float32], sample_rate: float) -> Doubles:
-    """Energy in dB, (frames, mel bands)."""
-    starts = np.arange(0, len(wave) - _WINDOW + 1, _HOP)
+def log_mel(wave: npt.NDArray[np.float32], sample_rate: float, hop: int) -> Doubles:
+    """Energy in dB, (frames, mel bands), a frame every `hop` samples."""
+    starts = np.arange(0, len(wave) - _WINDOW + 1, hop)
     windows = wave[starts[:, None] + np.arange(_WINDOW)] * np.hanning(_WINDOW)
     energy = np.abs(np.fft.rfft(windows, axis=1)) ** 2
     top = 2595 * np.log10(1 + sample_rate / 2 / 700)
@@ -158,7 +161,7 @@ def painted(planes: list[Any]) -> list[Pixels]:
     pictures = []
     for plane in planes:
         grey = np.clip(255 * (plane.T[::-1] - bottom) / (top - bottom), 0, 255).astype(np.uint8)
-        large = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
+        large = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
         pictures.append(np.asarray(cv2.applyColorMap(large, cv2.COLORMAP_INFERNO)[..., ::-1], np.uint8))
     return pictures
 

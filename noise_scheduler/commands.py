@@ -120,25 +120,37 @@ def schedule(
 
 @app.command()
 def calibrate(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="Kind of the samples: image or video.")],
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of pictures, or of video files.")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="Kind of the samples: image, video, audio or text.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER",
+            help="Folder of pictures, video files, recordings, or text files with a sentence on each line.",
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Write the profile here.")],
     noises: Annotated[str | None, typer.Option(help="Glob pattern of noises.  [default: all of the kind]")] = None,
     samples: Annotated[
         int | None,
-        typer.Option(min=2, help="How many samples at most, chosen evenly.  [default: 24 pictures, 6 clips]"),
+        typer.Option(
+            min=2,
+            help="How many samples at most, chosen evenly.  "
+            "[default: 24 pictures, 6 clips, 16 recordings, 120 sentences]",
+        ),
     ] = None,
     side: Annotated[
         int | None,
         typer.Option(min=16, help="Side to which frames are cut and scaled, pixels.  [default: 224; of clips 112]"),
     ] = None,
-    draws: Annotated[int, typer.Option(min=1, help="How often a sample is measured at most.")] = 2,
+    draws: Annotated[
+        int | None, typer.Option(min=1, help="How often a sample is measured at most.  [default: 2; of text 8]")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of all random streams.")] = 0,
     processes: Annotated[int | None, typer.Option(min=1, help="Processes.  [default: all processors]")] = None,
 ) -> None:
     """Measure how severe each noise is on your own data, and write the profile that evens them out."""
     from .calibration import measure
-    from .calibration.corpus import read_corpus
+    from .calibration.corpus import READERS, read_corpus
 
     with _mistakes(folder):
         corpus = read_corpus(kind, folder, most=samples, side=side)
@@ -146,7 +158,13 @@ def calibrate(
         if not found:
             raise ValueError(f"no noise of {kind} samples matches {noises!r}; `noise-scheduler list` shows all")
         profile = measure.calibrate(
-            kind, corpus, found, draws=draws, seed=seed, processes=processes, watch=partial(_with_bar, "measuring")
+            kind,
+            corpus,
+            found,
+            draws=draws or READERS[kind].draws,
+            seed=seed,
+            processes=processes,
+            watch=partial(_with_bar, "measuring"),
         )
         write_whole(out, measure.to_json(profile).encode())
     curves = profile["noises"].values()

@@ -187,12 +187,16 @@ def _check_pieces(noise: Noise, name: str) -> None:
 
 
 def _check_rise(noise: Noise, name: str, draws: int) -> None:
-    """Mean distortion rises strictly with level; a noise that is all or nothing says `graded = False`."""
+    """Mean distortion rises strictly with level; a noise that is all or nothing says `graded = False`.
+
+    A noise of sound that gives the wave another shape even where it sounds the same says `keeps_waveform = False`.
+    """
     _, x, context = example_samples(name.partition("/")[0])[0]
+    distortion = _distortion if getattr(noise, "keeps_waveform", True) else _spectral_distortion
     if severity.moves_pixels(noise):
         x = severity.ramps(x.shape)
     means = [
-        float(np.mean([_distortion(x, _noisy(noise, name, x, level, context, seed=seed)) for seed in range(draws)]))
+        float(np.mean([distortion(x, _noisy(noise, name, x, level, context, seed=seed)) for seed in range(draws)]))
         for level in _LEVELS
     ]
     assert means[0] > 0, f"{name} does nothing at level {_LEVELS[0]}"
@@ -213,6 +217,16 @@ def _distortion(x: Any, noisy: Any) -> float:
     if isinstance(x, str):
         return 1 - difflib.SequenceMatcher(None, x, noisy, autojunk=False).ratio()
     return float(np.sqrt(np.mean((x.astype(np.float64) - noisy) ** 2)))
+
+
+def _spectral_distortion(x: np.ndarray, noisy: np.ndarray) -> float:
+    """RMS difference of two waves' spectrograms in dB, over 50 dB."""
+    spectra = []
+    for wave in (x, noisy):
+        windows = np.lib.stride_tricks.sliding_window_view(wave, 512, -1)[..., ::128, :] * np.hanning(512)
+        spectra.append(20 * np.log10(np.abs(np.fft.rfft(windows)) + 1e-9))
+    floor = spectra[0].max() - 50
+    return float(np.sqrt(np.mean((np.maximum(spectra[0], floor) - np.maximum(spectra[1], floor)) ** 2)))
 
 
 def _same(a: Any, b: Any) -> bool:

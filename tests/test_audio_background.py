@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import soundfile
 
-import noise_scheduler.audio.background as background
-from noise_scheduler.audio.background import Background, WhiteNoise, add_noise, recordings, white
+from noise_scheduler.audio import recordings as recordings_module
+from noise_scheduler.audio.background import Background, WhiteNoise, add_noise, white
+from noise_scheduler.audio.recordings import kept, loop, parts, recordings
 from noise_scheduler.audio.speech_level import active_level_dbov
 from noise_scheduler.testing import check_noise, example_samples
 
@@ -28,9 +29,9 @@ def tone(hertz: float, seconds: float, rate: int) -> np.ndarray:
 @pytest.fixture(autouse=True)
 def _fresh_caches():
     yield
-    background._cache.clear()
+    recordings_module._cache.clear()
     recordings.cache_clear()
-    background._parts.cache_clear()
+    parts.cache_clear()
 
 
 @pytest.fixture
@@ -131,7 +132,7 @@ def test_short_recordings_loop_without_clicks(tmp_path):
 def test_crossfade_keeps_the_power_of_noise():
     powers = []
     for seed in range(200):
-        loop = background._seamless(stream(seed).standard_normal(4000, dtype=np.float32), 16000)
+        loop = recordings_module._seamless(stream(seed).standard_normal(4000, dtype=np.float32), 16000)
         powers.append(np.mean(loop[:320] ** 2))
     assert np.mean(powers) == pytest.approx(1, abs=0.03)
 
@@ -140,9 +141,9 @@ def test_long_recordings_are_read_in_parts(tmp_path):
     seconds = np.repeat(np.arange(1, 151, dtype=np.float32) / 200, 400)  # sample value tells the second
     soundfile.write(tmp_path / "long.wav", seconds, 400, subtype="FLOAT")
     (file,) = recordings(str(tmp_path))
-    count, part_s = background._parts(file)
+    count, part_s = parts(file)
     assert (count, part_s) == (2, 75.0)
-    assert len(background._cached_loop(file, 0, 400.0)[0]) == 75 * 400 - 8
+    assert len(kept(file, 0, 400.0, loop)[0]) == 75 * 400 - 8
     noise, starts = Background(folder=str(tmp_path), snr_db_range=(0.0, 0.0)), []
     for seed in range(20):
         noisy, achieved = noise(np.zeros(600, np.float32), 1.0, stream(seed), sample_rate=400)
@@ -155,11 +156,14 @@ def test_long_recordings_are_read_in_parts(tmp_path):
 
 
 def test_cache_is_bounded(folder, monkeypatch):
-    monkeypatch.setattr(background, "_CACHE_BYTES", 100_000)
+    monkeypatch.setattr(recordings_module, "_CACHE_BYTES", 100_000)
     noise = Background(folder=str(folder))
     for seed in range(20):
         noise(SPEECH, 0.5, stream(seed), sample_rate=16000)
-        assert len(background._cache) == 1 or sum(w.nbytes for w, _ in background._cache.values()) <= 100_000
+        assert (
+            len(recordings_module._cache) == 1
+            or sum(made[0].nbytes for made in recordings_module._cache.values()) <= 100_000
+        )
 
 
 def test_a_pause_in_a_recording_is_not_blown_up(tmp_path):

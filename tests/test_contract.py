@@ -75,6 +75,28 @@ def test_the_contract_test_catches(call, message, monkeypatch):
         check_noise("feature/bad")
 
 
+@pytest.mark.parametrize("keeps_waveform", [True, False])
+def test_a_noise_that_changes_the_waveform_is_judged_by_its_spectrum(keeps_waveform, monkeypatch):
+    """Upside down and ever softer: the spectrum leaves that of the wave, while the samples come nearer."""
+    ns.names()
+    monkeypatch.setattr(registry, "_entries", dict(registry._entries))
+    monkeypatch.setattr(registry, "_names", dict(registry._names))
+
+    def softer_upside_down(self, x, level, rng, *, sample_rate):
+        return np.float32(0.5 * level - 1) * x
+
+    noise = bad_noise(softer_upside_down)
+    noise.keeps_waveform = keeps_waveform
+    monkeypatch.setattr("test_contract.Bad", noise, raising=False)
+    noise.__module__ = "test_contract"
+    ns.register("audio/upside_down")(noise)
+    if keeps_waveform:
+        with pytest.raises(AssertionError, match="does not rise"):
+            check_noise("audio/upside_down")
+    else:
+        check_noise("audio/upside_down")
+
+
 def test_undocumented_field_is_caught(monkeypatch):
     ns.names()
     monkeypatch.setattr(registry, "_entries", dict(registry._entries))

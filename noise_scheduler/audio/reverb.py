@@ -6,6 +6,8 @@ d distance of the source). So a room is stored as its *undamped* response: the i
 then Gaussian noise of that same power. Damping it by exp(−6.9 t / RT60) gives any reverberation time, and a
 factor gives any ratio of direct to reverberant energy (DRR).
 
+Instead of the bank a folder of recorded impulse responses can be used (`noise_scheduler.audio.recorded_rooms`).
+
 The direct sound stays where it was and the wave keeps its length and its power.
 
 Public: `Reverb`, registered as ``audio/reverb``; `room_response`, `ROOMS`.
@@ -29,6 +31,9 @@ import numpy.typing as npt
 from ..extras import need
 from ..path import check_range, lerp, loglerp
 from ..registry import register
+from .convolution import convolved
+from .recorded_rooms import recorded_room
+from .recordings import check_folder, recordings
 from .speech_level import energy
 
 Wave = npt.NDArray[np.float32]
@@ -43,39 +48,57 @@ _CROSSFADE_S = 0.01
 _SHORTEST_RT60_S, _LONGEST_RT60_S = 0.1, 10.0
 
 
-@register("audio/reverb", stage="scene")
+@register("audio/reverb", stage="scene", version=2)
 @dataclass(frozen=True, slots=True)
 class Reverb:
     """Let the wave sound as in a room: reverberation time up, direct sound down as the level rises.
 
     RT60 rises in equal ratios along `rt60_s` and DRR falls in equal steps along `drr_db`; the room (and with it
     the pattern of reflections) is drawn for every sample. All channels hear the same room. On real speech the
-    default passes from inaudible to a severity (1 − NSIM) of .70.
+    default passes from inaudible to a severity (1 − NSIM) of .72. With a `folder` the response is one recorded there:
+    what comes later than 2.5 ms after its direct sound is scaled to the DRR, and RT60 is what it has.
 
     Source: image-source method (Allen and Berkley 1979) with diffuse tail (Lehmann and Johansson 2010).
     """
 
     rt60_s: tuple[float, float] = (0.1, 3.0)
     """Time in seconds in which the reverberation falls by 60 dB, at level 0 and at level 1; in [0.1, 10]."""
-    drr_db: tuple[float, float] = (20.0, -12.0)
+    drr_db: tuple[float, float] = (20.0, -20.0)
     """Energy of the direct sound over that of all later sound, in dB, at level 0 and 1; in [-60, 60]."""
+    folder: str = ""
+    """Folder with impulse responses (WAV, FLAC, OGG), searched with its subfolders; empty for the bank of rooms."""
 
     def __post_init__(self) -> None:
+        check_folder(self.folder)
         check_range("rt60_s", self.rt60_s, _SHORTEST_RT60_S, _LONGEST_RT60_S)
         check_range("drr_db", self.drr_db, -60.0, 60.0, falling=True)
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float
-    ) -> tuple[Wave, dict[str, float]]:
-        rt60_s = loglerp(self.rt60_s, level)
+    ) -> tuple[Wave, dict[str, float | str]]:
         drr_db = lerp(self.drr_db, level)
-        room = int(rng.integers(ROOMS))
-        response = room_response(room, rt60_s, drr_db, sample_rate)
-        noisy = _convolved(wave, response)
+        if self.folder:
+            noisy, achieved = self._in_recorded_room(wave, drr_db, rng, sample_rate)
+        else:
+            rt60_s, room = loglerp(self.rt60_s, level), int(rng.integers(ROOMS))
+            noisy = convolved(wave, room_response(room, rt60_s, drr_db, sample_rate))
+            achieved = {"rt60_s": rt60_s, "drr_db": drr_db, "room": room}
         after = energy(noisy)
         if after > 0:
             noisy *= np.float32(math.sqrt(energy(wave) / after))
-        return noisy, {"rt60_s": rt60_s, "drr_db": drr_db, "room": room}
+        return noisy, achieved
+
+    def _in_recorded_room(
+        self, wave: Wave, drr_db: float, rng: np.random.Generator, sample_rate: float
+    ) -> tuple[Wave, dict[str, float | str]]:
+        files = recordings(self.folder)
+        file = files[int(rng.integers(len(files)))]
+        room = recorded_room(file, sample_rate)
+        response = room.response.copy()
+        response[room.direct_length :] *= np.float32(10 ** ((room.drr_db - drr_db) / 20))
+        name = file.relative_to(self.folder).as_posix()
+        noisy = convolved(wave, response, room.lead)
+        return noisy, {"rt60_s": room.rt60_s, "drr_db": drr_db, "recording": name}
 
 
 def room_response(room: int, rt60_s: float, drr_db: float, sample_rate: float) -> Wave:
@@ -146,14 +169,3 @@ def _image_sources(
     length = math.ceil((_EARLY_S + _CROSSFADE_S) * sample_rate)
     heard = delays < length
     return np.bincount(delays[heard], amplitudes[heard], length).astype(np.float64)
-
-
-def _convolved(wave: Wave, response: Wave) -> Wave:
-    """The first samples of the convolution, as many as the wave has."""
-    fft = need("scipy.fft", extra="audio")
-    samples = wave.shape[-1]
-    response = response[:samples]
-    size = fft.next_fast_len(samples + len(response) - 1, real=True)
-    spectrum = fft.rfft(wave, size)
-    spectrum *= fft.rfft(response, size)
-    return np.ascontiguousarray(fft.irfft(spectrum, size, overwrite_x=True)[..., :samples])

@@ -39,7 +39,7 @@ FULL_SEVERITY = 0.7
 KNOTS = 21
 """Positions that a curve stores, for levels 0, .05 … 1."""
 
-DEFAULTS: Mapping[str, str] = MappingProxyType({"image": "photos", "video": "video"})
+DEFAULTS: Mapping[str, str] = MappingProxyType({"image": "photos", "video": "video", "audio": "speech", "text": "text"})
 """Kind of sample → the profile that is used where none is named."""
 
 NATIVE = "none"

@@ -75,8 +75,8 @@ def calibrate(
     """
     if len(corpus) < 2:
         raise ValueError(f"a profile needs two samples at least, not {len(corpus)}")
-    for x, _ in corpus:
-        severity.against(kind, x)
+    for x, context in corpus:
+        severity.against(kind, x, **context)
     graded = {name: noise for name in noises if getattr(noise := registry.build(name), "graded", True)}
     with ProcessPoolExecutor(
         processes, multiprocessing.get_context("spawn"), initializer=_set_up, initargs=(kind, corpus, draws, seed)
@@ -114,7 +114,7 @@ def _set_up(kind: str, corpus: Sequence[Sample], draws: int, seed: int) -> None:
     if kind in ("image", "video"):
         need("cv2", extra="image").setNumThreads(1)
     _Work.corpus, _Work.draws, _Work.seed = corpus, draws, seed
-    _Work.measures = [severity.against(kind, x) for x, _ in corpus]
+    _Work.measures = [severity.against(kind, x, **context) for x, context in corpus]
 
 
 def severities(noise: Noise, position: float, turn: int, *, draws: int = 1, every: int = 1) -> Doubles:

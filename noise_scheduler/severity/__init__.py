@@ -5,11 +5,13 @@
 | image | (1 - VIF)², the pixel-domain visual information fidelity of luma on four scales |
 | video | (1 - VIF)², its information summed over frames and over differences of consecutive frames |
 | displacement, of both | (1 - share of the picture that is kept)², a place that is strained being kept in part |
+| audio | 1 - NSIM, the structural similarity of the levels in 40 mel bands |
+| text | ½ (1 - chrF₄) + ½ (1 - token F1), the F-scores of character n-grams and of words |
 
-`noise_scheduler.severity.pixels` has what the measures of pictures are and where they come from.
+What they are and where they come from is in `noise_scheduler.severity.pixels`, `noise_scheduler.severity.speech` and
+`noise_scheduler.severity.written`.
 
-Public: `image`, `video`, `displacement`, `ramps`, `against`, `trial`, `moves_pixels`,
-`MEASURES`.
+Public: `image`, `video`, `audio`, `text`, `displacement`, `ramps`, `against`, `trial`, `moves_pixels`, `MEASURES`.
 """
 
 from __future__ import annotations
@@ -23,10 +25,13 @@ import numpy.typing as npt
 from .. import sample
 from ..registry import nearest
 from .pixels import against_image, against_video, displacement, ramps
+from .speech import against_audio
+from .written import against_text
 
-__all__ = ["MEASURES", "against", "displacement", "image", "moves_pixels", "ramps", "trial", "video"]
+__all__ = ["MEASURES", "against", "audio", "displacement", "image", "moves_pixels", "ramps", "text", "trial", "video"]
 
 Pixels = npt.NDArray[np.uint8]
+Wave = npt.NDArray[np.float32]
 Measure = Callable[[Any], float]
 
 
@@ -61,6 +66,35 @@ def video(clean: Pixels, noisy: Pixels) -> float:
     return against("video", clean)(noisy)
 
 
+def audio(clean: Wave, noisy: Wave, *, sample_rate: float) -> float:
+    """Severity of a noisy wave; its gain and polarity make no difference.
+
+    Args:
+        clean, noisy: (samples,) or (channels, samples) float32.
+        sample_rate: of both, Hz.
+
+    Returns:
+        In [0, 1]; 0 where the clean wave is silent.
+
+    Raises:
+        SampleError: one of them is no wave.
+        ValueError: their shapes differ.
+    """
+    return against("audio", clean, sample_rate=sample_rate)(noisy)
+
+
+def text(clean: str, noisy: str) -> float:
+    """Severity of a noisy text.
+
+    Returns:
+        In [0, 1]; 0 where the clean text is blank.
+
+    Raises:
+        SampleError: one of them is no text.
+    """
+    return against("text", clean)(noisy)
+
+
 def trial(noise: Any, clean: Any, measure: Measure) -> tuple[Any, Measure]:
     """What a noise is run on to be measured, and what measures the result.
 
@@ -79,12 +113,13 @@ def moves_pixels(noise: Any) -> bool:
     return bool(getattr(noise, "severity_measure", "") == "displacement")
 
 
-def against(kind: str, clean: Any) -> Measure:
+def against(kind: str, clean: Any, **context: Any) -> Measure:
     """The measure of `kind` with its clean sample fixed, for many noisy versions of it: almost twice as fast.
 
     Args:
         kind: one of `MEASURES`.
         clean: a sample of that kind.
+        context: `sample_rate` of audio; what else a sample comes with makes no difference.
 
     Returns:
         A function from a noisy sample of the same shape to its severity.
@@ -95,17 +130,23 @@ def against(kind: str, clean: Any) -> Measure:
     """
     if kind not in MEASURES:
         raise ValueError(f"no severity is defined for {kind!r}; {nearest(kind, MEASURES)}")
-    sample.check(kind, clean, {}, "clean")
-    measure = MEASURES[kind](clean)
+    sample.check(kind, clean, context, "clean")
+    needed = {"sample_rate": context["sample_rate"]} if kind == "audio" else {}
+    measure = MEASURES[kind](clean, **needed)
 
     def severity(noisy: Any) -> float:
-        sample.check(kind, noisy, {}, "noisy")
-        if noisy.shape != clean.shape:
+        sample.check(kind, noisy, context, "noisy")
+        if kind != "text" and noisy.shape != clean.shape:
             raise ValueError(f"clean and noisy {kind} must have one shape, not {clean.shape} and {noisy.shape}")
         return measure(noisy)
 
     return severity
 
 
-MEASURES: dict[str, Callable[[Any], Measure]] = {"image": against_image, "video": against_video}
+MEASURES: dict[str, Callable[..., Measure]] = {
+    "image": against_image,
+    "video": against_video,
+    "audio": against_audio,
+    "text": against_text,
+}
 """Kind of sample → the measure against a clean one."""
