@@ -14,15 +14,15 @@ from functools import lru_cache
 from .. import lexicon
 from .phones import similarity
 
-Edit = tuple[int | None, int | None]
+Edit = tuple[str, int, int]
 
 
 def edits(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Edit]:
     """The fewest word errors from reference to hypothesis.
 
     Returns:
-        Pairs in order: (i, j) for word i replaced by word j, (i, None) for word i left out, (i, None) and (i, j)
-        counting places in the reference and in the hypothesis, and (None, j) for word j put in.
+        Triples in order: "replace", "delete" or "insert", the place in the reference (of an insertion: of the word
+        before which it stands), and the place in the hypothesis.
     """
     rows, columns = len(reference), len(hypothesis)
     if list(reference) == list(hypothesis):
@@ -45,13 +45,13 @@ def edits(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Edit]:
             i, j = i - 1, j - 1
         elif i and j and table[i - 1][j - 1] + 1 == here:
             i, j = i - 1, j - 1
-            found.append((i, j))
+            found.append(("replace", i, j))
         elif i and table[i - 1][j] + 1 == here:
             i -= 1
-            found.append((i, None))
+            found.append(("delete", i, j))
         else:
             j -= 1
-            found.append((None, j))
+            found.append(("insert", i, j))
     return found[::-1]
 
 
@@ -82,7 +82,7 @@ def measure(pairs: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Rates:
 
     Empty transcripts count in the rates and in `empty_rate`, and are left out of the runs and of the variance.
     """
-    words = substitutions = deletions = insertions = utterances = empty = heard_words = 0
+    words = substitutions = deletions = insertions = utterances = empty = 0
     alike = 0.0
     runs = [0, 0, 0]
     wrong: list[tuple[int, int]] = []
@@ -93,14 +93,13 @@ def measure(pairs: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Rates:
             empty += bool(reference)
             deletions += len(reference)
             continue
-        heard_words += len(reference)
         places = []
-        for i, j in edits(reference, hypothesis):
-            if i is None:
+        for kind, i, j in edits(reference, hypothesis):
+            if kind == "insert":
                 insertions += 1
                 continue
             places.append(i)
-            if j is None:
+            if kind == "delete":
                 deletions += 1
             else:
                 substitutions += 1

@@ -3,7 +3,7 @@
 The table is built by ``tools/build_asr_tables.py`` from the bigrams of the English model of pocketsphinx. Words are
 numbered by rank; `START` and `END` stand for the bounds of a sentence.
 
-Public: `association`, `sampled_follower`, `START`, `END`, `STEPS`, `LOWEST`.
+Public: `bigrams`, `association`, `sampled_follower`, `START`, `END`, `KEY`, `STEPS`, `LOWEST`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ END_LOG_PROBABILITY = -2.59
 """Natural logarithm of the probability that a token of running text is the end of a sentence."""
 
 _FILE = Path(__file__).parent / "bigrams.gz"
-_KEY = 1 << 15
+KEY = 1 << 15
+"""The key of a pair in the table: first word · `KEY` + second word."""
 _FLOOR = 1e-3
 
 
@@ -46,24 +47,31 @@ class Bigrams(NamedTuple):
 
 
 def association(first: int, second: int) -> float:
-    """log P(second | first) − log P(second), in nats."""
+    """log P(second | first) − log P(second), in nats; 0 where either word is unknown, that is, below 0."""
     table = bigrams()
-    known = table.pairs.get(first * _KEY + second)
-    return table.rest[first] if known is None else known
+    known = table.pairs.get(first * KEY + second)
+    if known is not None:
+        return known
+    return table.rest[first] if first >= 0 and second >= 0 else 0.0
 
 
-def sampled_follower(first: int, chance: float) -> int | None:
-    """A word that follows `first`, drawn with a uniform number; None for a follower that the table has not."""
-    words, cumulated = _followers(first)
+def sampled_follower(first: int, chance: float, sharpness: float = 1.0) -> int | None:
+    """A word that follows `first`, drawn with a uniform number; None for a follower that the table has not.
+
+    With a sharpness above 1, likely words are drawn more often than they follow, and only words of the table.
+    """
+    words, cumulated = _followers(first, sharpness)
     place = bisect(cumulated, chance)
     return words[place] if place < len(words) else None
 
 
 @lru_cache(maxsize=4096)
-def _followers(first: int) -> tuple[list[int], list[float]]:
+def _followers(first: int, sharpness: float) -> tuple[list[int], list[float]]:
     table = bigrams()
     part = slice(table.starts[first], table.starts[first + 1])
-    return table.seconds[part].tolist(), np.cumsum(table.chances[part]).tolist()
+    weights = table.chances[part] ** sharpness
+    total = weights.sum() if sharpness > 1 and len(weights) else 1.0
+    return table.seconds[part].tolist(), (np.cumsum(weights) / total).tolist()
 
 
 @cache
@@ -84,5 +92,5 @@ def bigrams() -> Bigrams:
     seen = np.bincount(first, chances, firsts)
     alone = np.bincount(first, np.exp(logs[second]), firsts)
     rest = np.log(np.maximum(1 - seen, _FLOOR) / np.maximum(1 - alone, _FLOOR))
-    pairs = dict(zip((first * _KEY + second).tolist(), associations.tolist(), strict=True))
+    pairs = dict(zip((first * KEY + second).tolist(), associations.tolist(), strict=True))
     return Bigrams(pairs, rest.tolist(), starts.tolist(), second, chances)

@@ -3,16 +3,15 @@
 Sequences of phones are looked up by their outline, in which consonants that are easily confused and all vowels are
 one class each; so a lookup is exact, and what it finds sounds alike without being the same.
 
-Public: `merged`, `split`.
+Public: `merged`, `split`, `Options`.
 """
 
 from __future__ import annotations
 
 import math
-from bisect import bisect
-from collections.abc import Sequence
 from functools import cache, lru_cache
 from itertools import accumulate
+from typing import NamedTuple
 
 from .. import lexicon
 from .neighbours import FREQUENCY, candidates
@@ -25,50 +24,41 @@ _CLASSES = {
 _CLASS = {phone: name for name, phones in _CLASSES.items() for phone in phones.split()}
 _COMMON = 12000
 _ALIKE_SHOWN = 6
+_MOST_OPTIONS = 16
 _SHARPNESS = 2.0
 
-Found = Sequence[tuple[tuple[int, ...], float]]
-Weighed = tuple[tuple[tuple[int, ...], ...], tuple[float, ...]]
 
+class Options(NamedTuple):
+    """What may be written, the likeliest first: ranks of words, logarithms of weights, weights cumulated to 1."""
 
-def merged(one: lexicon.Phones, other: lexicon.Phones, chance: float) -> int:
-    """The rank of a word that sounds like two words said together, drawn with a uniform number; −1 if there is none."""
-    found, cumulated = _wholes(one + other)
-    return found[min(bisect(cumulated, chance), len(found) - 1)][0] if found else -1
-
-
-def split(phones: lexicon.Phones, at: int, chance: float) -> tuple[int, int] | None:
-    """The ranks of two words that together sound like `phones`, drawn with a uniform number; None if there are none.
-
-    They do not meet at phone `at`: there the words that were said meet.
-    """
-    found, cumulated = _pairs(phones, at)
-    if not found:
-        return None
-    first, second = found[min(bisect(cumulated, chance), len(found) - 1)]
-    return first, second
+    ranks: tuple[tuple[int, ...], ...]
+    logs: tuple[float, ...]
+    cumulated: tuple[float, ...]
 
 
 @lru_cache(maxsize=1 << 13)
-def _wholes(phones: lexicon.Phones) -> Weighed:
-    return _weighed([((rank,), weight) for rank, weight in _alike(phones)])
+def merged(phones: lexicon.Phones) -> Options:
+    """Single words that sound like `phones`."""
+    return _options([((rank,), weight) for rank, weight in _alike(phones)])
 
 
 @lru_cache(maxsize=1 << 13)
-def _pairs(phones: lexicon.Phones, at: int) -> Weighed:
-    pairs = []
+def split(phones: lexicon.Phones, at: int = -1) -> Options:
+    """Pairs of words that together sound like `phones`, and do not meet at phone `at`, where the words said meet."""
+    pairs: list[tuple[tuple[int, ...], float]] = []
     for cut in range(1, len(phones)):
         if cut != at and (left := _alike(phones[:cut])) and (right := _alike(phones[cut:])):
             pairs += [((a, b), x + y) for a, x in left for b, y in right]
-    return _weighed(pairs)
+    return _options(pairs)
 
 
-def _weighed(found: Found) -> Weighed:
+def _options(found: list[tuple[tuple[int, ...], float]]) -> Options:
     if not found:
-        return (), ()
-    top = max(log for _, log in found)
-    cumulated = list(accumulate(math.exp(log - top) for _, log in found))
-    return tuple(ranks for ranks, _ in found), tuple(value / cumulated[-1] for value in cumulated)
+        return Options((), (), ())
+    found = sorted(found, key=lambda option: -option[1])[:_MOST_OPTIONS]
+    logs = [log - found[0][1] for _, log in found]
+    cumulated = list(accumulate(map(math.exp, logs)))
+    return Options(tuple(ranks for ranks, _ in found), tuple(logs), tuple(sum_ / cumulated[-1] for sum_ in cumulated))
 
 
 def _alike(phones: lexicon.Phones) -> list[tuple[int, float]]:

@@ -1,6 +1,6 @@
 """Finds the generator's parameters with which the declared rates are met, by trying them out on sentences.
 
-Public: `calibrated`, `simulated`.
+Public: `calibrated`, `simulated`, `written`, `STRAY`, `BOUNDARY`.
 """
 
 from __future__ import annotations
@@ -16,13 +16,21 @@ from .generator import Errors, Settings, generate
 from .words import Word, word_of
 
 Words = Sequence[str]
-_ROUNDS = 14
+_ROUNDS = 12
 _AVERAGED = 5
-_BOUNDARY = 0.3
+STRAY, BOUNDARY = 0.08, 0.6
+"""Of Whisper under noise."""
 
 
 def calibrated(
-    target: Rates, sentences: Sequence[Words], choice: Choice, *, seed: int = 0, start: Settings | None = None
+    target: Rates,
+    sentences: Sequence[Words],
+    choice: Choice,
+    *,
+    stray: float = STRAY,
+    boundary: float = BOUNDARY,
+    start: Settings | None = None,
+    seed: int = 0,
 ) -> Settings:
     """The parameters whose errors on `sentences` have the rates of `target`.
 
@@ -30,11 +38,15 @@ def calibrated(
         target: rates, of which the word error rate is above 0.
         sentences: some hundreds at least, words in lower case.
         choice: draws the words that are written.
-        seed: of the random stream.
+        stray, boundary: as in `Settings`; they are taken as they are.
         start: parameters to begin with, such as those of a similar word error rate.
+        seed: of the random stream.
     """
     settings = start or _first_guess(target)
-    settings = settings._replace(empty=target.empty_rate, insertion_run=_insertion_run(target))
+    settings = settings._replace(
+        empty=target.empty_rate, insertion_run=_insertion_run(target), stray=stray, boundary=boundary
+    )
+    sentences = list(sentences) * round(min(max(0.1 / target.wer, 1), 5))  # where errors are few, more of them
     tried: list[Settings] = []
     for round_ in range(_ROUNDS):
         step = 0.9 if round_ < _ROUNDS - _AVERAGED else 0.45
@@ -60,6 +72,8 @@ def simulated(
 
 def written(words: Sequence[Word], made: Errors) -> list[str]:
     """The words of a hypothesis, without capitals and punctuation."""
+    if not made.written:
+        return [word.plain for word in words]
     heard = made.inserted[-1].split()
     for word, instead, after in zip(words, made.written, made.inserted, strict=False):
         heard += [word.plain] if instead is None else instead.split()
@@ -78,7 +92,8 @@ def _first_guess(target: Rates) -> Settings:
         insertion=target.insertion_rate,
         insertion_run=1.0,
         far=min(max(0.7 - target.phone_similarity, 0.05), 1.0),
-        boundary=_BOUNDARY,
+        stray=STRAY,
+        boundary=BOUNDARY,
     )
 
 

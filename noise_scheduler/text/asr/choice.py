@@ -5,20 +5,22 @@ Public: `Choice`, `ContextChoice`.
 
 from __future__ import annotations
 
-import math
 from bisect import bisect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import accumulate
+from math import exp, log
 
 from .. import lexicon
-from .bigrams import association
+from .bigrams import END, KEY, association, bigrams, sampled_follower
+from .boundaries import Options
 from .neighbours import candidates
 from .words import Word
 
 Draw = Callable[[], float]
-_FAR_TRIED = 10
-_NEAR_WEIGHT, _FAR_WEIGHT, _INSERTED_WEIGHT = 0.6, 0.6, 0.8
+_TRIED = 6
+_SHARPNESS = 1.5  # recognisers look for the likeliest transcript
+_NEAR_WEIGHT, _FAR_WEIGHT, _INSERTED_WEIGHT = 1.0, 1.0, 1.0
 _FROM_LIST = 0.8
 
 
@@ -27,7 +29,7 @@ class Choice:
 
     def __init__(self, inserted: Mapping[str, float], confusions: Mapping[str, Mapping[str, float]]) -> None:
         known = {rank: weight for word, weight in inserted.items() if (rank := lexicon.rank(word)) is not None}
-        self._inserted, self._inserted_weights = list(known), list(known.values())
+        self._inserted, self._inserted_logs = list(known), [log(weight) for weight in known.values()]
         self._inserted_cumulated = _cumulated(known.values())
         self._learned = {
             word: (list(heard), _cumulated(heard.values()), sum(heard.values())) for word, heard in confusions.items()
@@ -42,7 +44,7 @@ class Choice:
 
     def near(self, word: Word, before: int, after: int, draw: Draw, closer: bool) -> int:
         """A word that sounds like this one, or the closer of two that do; −1 if there is none."""
-        ranks, _, cumulated, distances = word.heard
+        ranks, cumulated, _, distances = word.heard
         if not ranks:
             return -1
         at = _at(cumulated, draw())
@@ -51,9 +53,14 @@ class Choice:
         return ranks[at]
 
     def far(self, word: Word, before: int, after: int, draw: Draw) -> int:
-        """Any word of about this length, by frequency."""
+        """Any word that is not much longer, by frequency."""
         ranks, cumulated = _by_size()[word.size]
         return ranks[_at(cumulated, draw())]
+
+    def option(self, options: Options, before: int, after: int, draw: Draw) -> tuple[int, ...]:
+        """One of the ways to hear words across their boundaries; empty if there is none."""
+        ranks, _, cumulated = options
+        return ranks[_at(cumulated, draw())] if ranks else ()
 
     def inserted(self, before: int, after: int, draw: Draw) -> int:
         """A word that was not said."""
@@ -67,7 +74,7 @@ class ContextChoice(Choice):
     """Draws words by what was said and by how well they go with the word before and the word after."""
 
     def near(self, word: Word, before: int, after: int, draw: Draw, closer: bool) -> int:
-        ranks, logs, _, distances = word.heard
+        ranks, _, logs, distances = word.heard
         if not ranks:
             return -1
         at = _fitting(ranks, logs, _NEAR_WEIGHT, before, after, draw)
@@ -76,40 +83,78 @@ class ContextChoice(Choice):
         return ranks[at]
 
     def far(self, word: Word, before: int, after: int, draw: Draw) -> int:
-        ranks, cumulated = _by_size()[word.size]
-        tried = [ranks[_at(cumulated, draw())] for _ in range(_FAR_TRIED)]
-        return tried[_fitting(tried, [0.0] * _FAR_TRIED, _FAR_WEIGHT, before, after, draw)]
+        return self._continued(before, after, word.size, draw)
+
+    def option(self, options: Options, before: int, after: int, draw: Draw) -> tuple[int, ...]:
+        ranks, logs, _ = options
+        if not ranks:
+            return ()
+        scores = [
+            exp(own + _NEAR_WEIGHT * (association(before, heard[0]) + _inside(heard) + association(heard[-1], after)))
+            for heard, own in zip(ranks, logs, strict=True)
+        ]
+        return ranks[_drawn(scores, draw)]
 
     def inserted(self, before: int, after: int, draw: Draw) -> int:
         if not self._inserted or draw() >= _FROM_LIST:
-            ranks, cumulated = _by_size()[0]
-            tried = [ranks[_at(cumulated, draw())] for _ in range(_FAR_TRIED)]
-            return tried[_fitting(tried, [0.0] * _FAR_TRIED, _FAR_WEIGHT, before, after, draw)]
-        logs = [math.log(weight) for weight in self._inserted_weights]
-        return self._inserted[_fitting(self._inserted, logs, _INSERTED_WEIGHT, before, after, draw)]
+            return self._continued(before, after, 0, draw)
+        return self._inserted[_fitting(self._inserted, self._inserted_logs, _INSERTED_WEIGHT, before, after, draw)]
+
+    def _continued(self, before: int, after: int, size: int, draw: Draw) -> int:
+        """A word that follows the one before, by how well it goes with the one after."""
+        ranks, cumulated = _by_size()[size]
+        tried = []
+        for _ in range(_TRIED):
+            rank = sampled_follower(before, draw(), _SHARPNESS) if before >= 0 else None
+            if rank is not None and rank < END and (not size or _sizes()[rank] <= size + 1):
+                tried.append(rank)
+            else:
+                tried.append(ranks[_at(cumulated, draw())])
+            if after < 0:
+                return tried[0]
+        scores = [exp(_FAR_WEIGHT * association(rank, after)) for rank in tried]
+        return tried[_drawn(scores, draw)]
 
 
 def _fitting(ranks: list[int], logs: list[float], weight: float, before: int, after: int, draw: Draw) -> int:
     """The place of one of the words, drawn by its own weight and its association with the words beside it."""
-    scores = [
-        log + weight * (association(before, rank) + association(rank, after))
-        for rank, log in zip(ranks, logs, strict=True)
-    ]
-    top = max(scores)
-    cumulated = list(accumulate([math.exp(score - top) for score in scores]))
-    return min(bisect(cumulated, draw() * cumulated[-1]), len(ranks) - 1)
+    pairs, rest = bigrams()[:2]
+    known = pairs.get
+    left = before * KEY
+    unseen = rest[before] if before >= 0 else 0.0
+    if after >= 0:
+        scores = [
+            exp(own + weight * (known(left + rank, unseen) + known(rank * KEY + after, rest[rank])))
+            for rank, own in zip(ranks, logs, strict=True)
+        ]
+    else:
+        scores = [exp(own + weight * known(left + rank, unseen)) for rank, own in zip(ranks, logs, strict=True)]
+    return _drawn(scores, draw)
+
+
+def _drawn(weights: list[float], draw: Draw) -> int:
+    cumulated = list(accumulate(weights))
+    return min(bisect(cumulated, draw() * cumulated[-1]), len(weights) - 1)
+
+
+def _inside(heard: tuple[int, ...]) -> float:
+    return association(heard[0], heard[1]) if len(heard) > 1 else 0.0
 
 
 @cache
 def _by_size() -> list[tuple[list[int], list[float]]]:
-    """Candidates of at most one phone more or less, and their frequencies cumulated; at 0, all candidates."""
-    words, logs = lexicon.words(), lexicon.log_probabilities()
-    sizes = [(rank, min(len(lexicon.pronunciation(words[rank])), 11)) for rank in candidates()]
+    """Candidates of at most one phone more, and their frequencies cumulated; at 0, all candidates."""
+    logs, sizes = lexicon.log_probabilities(), _sizes()
     table = []
     for size in range(12):
-        ranks = [rank for rank, phones in sizes if not size or abs(phones - size) <= 1]
-        table.append((ranks, _cumulated([math.exp(logs[rank]) for rank in ranks])))
+        ranks = [rank for rank in candidates() if not size or sizes[rank] <= size + 1]
+        table.append((ranks, _cumulated([exp(logs[rank]) for rank in ranks])))
     return table
+
+
+@cache
+def _sizes() -> list[int]:
+    return [len(lexicon.pronunciation(word)) for word in lexicon.words()]
 
 
 def _cumulated(weights: object) -> list[float]:
@@ -117,5 +162,5 @@ def _cumulated(weights: object) -> list[float]:
     return [value / sums[-1] for value in sums] if sums else []
 
 
-def _at(cumulated: list[float], chance: float) -> int:
+def _at(cumulated: Sequence[float], chance: float) -> int:
     return min(bisect(cumulated, chance), len(cumulated) - 1)

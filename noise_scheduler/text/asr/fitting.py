@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from .. import lexicon
 from .alignment import Rates, edits, measure
-from .calibration import Words, calibrated
+from .calibration import BOUNDARY, STRAY, Words, calibrated
 from .choice import Choice
 from .profile import Profile, load
 from .words import words_of
 
 _LEAST_WORDS = 200
-_SENTENCES = 500
+_LEAST_INSERTED = 5
+_WIDEST_STEP = 0.12
+_SENTENCES = 300
 _SEEN_TWICE = 2
 _MOST_CONFUSED = 2000
 
@@ -58,26 +61,39 @@ def fit(references: Sequence[str], hypotheses: Sequence[str], *, name: str = "fi
     measured = measure(pairs)
     if measured.wer == 0:
         raise ValueError("fit: the hypotheses have no errors; there is nothing to learn")
-    inserted, confusions = _seen(pairs)
+    inserted, confusions, stray = _seen(pairs)
     pattern = load("noise")
-    insertions = dict(inserted) if len(inserted) >= 5 else pattern.insertions
+    insertions = dict(inserted) if len(inserted) >= _LEAST_INSERTED else pattern.insertions
     choice = Choice(insertions, confusions)
     path = through(measured, pattern)
     sentences = [said for said, _ in pairs][:: max(1, len(pairs) // _SENTENCES)]
     sentences *= max(1, _SENTENCES // len(sentences))
-    return calibrated_profile(Profile(name, source, path, (), insertions, confusions), sentences, choice)
+    profile = Profile(name, source, path, (), insertions, confusions)
+    return calibrated_profile(profile, sentences, choice, stray=stray)
 
 
-def calibrated_profile(profile: Profile, sentences: Sequence[Words], choice: Choice) -> Profile:
+def calibrated_profile(
+    profile: Profile, sentences: Sequence[Words], choice: Choice, *, stray: float = STRAY, boundary: float = BOUNDARY
+) -> Profile:
     """The profile with the generator's parameters for its path, found on `sentences`."""
     settings = None
     points = []
-    for rates in profile.path:
-        settings = calibrated(rates, sentences, choice, start=settings)
-        points.append((rates.wer, settings))
+    for wer in _grid([rates.wer for rates in profile.path]):
+        rates = profile.rates(wer)
+        settings = calibrated(rates, sentences, choice, stray=stray, boundary=boundary, start=settings)
+        points.append((wer, settings))
     first = points[0][1]
     clean = first._replace(empty=0.0, error=0.0, insertion=0.0)
     return replace(profile, points=((0.0, clean), *points))
+
+
+def _grid(wers: Sequence[float]) -> list[float]:
+    """The word error rates of a path, and others between them where they are far apart."""
+    grid = [wers[0]]
+    for low, high in pairwise(wers):
+        steps = 1 + int((high - low) / _WIDEST_STEP)
+        grid += [low + (high - low) * step / steps for step in range(1, steps + 1)]
+    return grid
 
 
 def through(measured: Rates, pattern: Profile) -> tuple[Rates, ...]:
@@ -117,19 +133,25 @@ def _bent(pattern: Rates, wer: float, measured: Rates, usual: Rates, share: floa
     )
 
 
-def _seen(pairs: Sequence[tuple[list[str], list[str]]]) -> tuple[Counter[str], dict[str, dict[str, float]]]:
-    """The words that were put in, and the confusions that were seen at least twice."""
+def _seen(
+    pairs: Sequence[tuple[list[str], list[str]]],
+) -> tuple[Counter[str], dict[str, dict[str, float]], float]:
+    """The words that were put in, the confusions that were seen at least twice, and the share of stray insertions."""
     inserted: Counter[str] = Counter()
     confused: Counter[tuple[str, str]] = Counter()
+    stray = 0
     for said, heard in pairs:
-        for i, j in edits(said, heard) if heard else ():
-            if j is not None and i is None:
-                inserted[heard[j]] += 1
-            elif i is not None and j is not None:
+        found = edits(said, heard) if heard else []
+        wrong = {i for kind, i, _ in found if kind != "insert"}
+        for kind, i, j in found:
+            if kind == "replace":
                 confused[said[i], heard[j]] += 1
+            elif kind == "insert":
+                inserted[heard[j]] += 1
+                stray += not {i - 1, i} & wrong
     table: dict[str, dict[str, float]] = {}
     for (word, other), count in confused.most_common(_MOST_CONFUSED):
         if count >= _SEEN_TWICE:
             table.setdefault(word, {})[other] = count
     known = Counter({word: count for word, count in inserted.items() if lexicon.rank(word) is not None})
-    return known, table
+    return known, table, stray / max(inserted.total(), 1)

@@ -23,9 +23,10 @@ from .choice import Choice, Draw
 from .respelling import respelled
 from .words import Word
 
-_FIRST, _LAST = 1.8, 1.4  # factors of the odds of an error
+_FIRST, _LAST = 2.1, 1.3  # factors of the odds of an error
 _TYPICAL_HARDNESS, _TYPICAL_WORDS = 1.0, 4.0
-_DELETED_AFTER_ERROR = 4.0
+_DELETED_AFTER_ERROR = 3.0
+_SHIFTED = 0.5  # of the pairs of substitutions, for the pairs with a deletion or an insertion
 _NO_WORD = -1
 _NORMAL = NormalDist()
 _KEPT, _DELETED, _SUBSTITUTED = 0, 1, 2
@@ -49,6 +50,8 @@ class Settings(NamedTuple):
     """Insertions per word."""
     insertion_run: float
     """Mean number of words put in at one place."""
+    stray: float
+    """Share of the insertions that stand by themselves and not beside a wrong word."""
     far: float
     """Share of the substitutions by words that do not sound alike; below 0, its negative is the share for which the
     closer of two neighbours is taken."""
@@ -60,12 +63,15 @@ class Errors(NamedTuple):
     """What was written: for each word of the utterance, and after it."""
 
     written: list[Written]
-    """None for a word that was kept, an empty string for one that was deleted."""
+    """None for a word that was kept, an empty string for one that was deleted; no items where there are no errors."""
     inserted: list[str]
     """The words put in after each word; the last item stands for those before the first."""
     substitutions: int
     deletions: int
     insertions: int
+
+
+_NO_ERRORS = Errors([], [], 0, 0, 0)
 
 
 def generate(words: list[Word], settings: Settings, choice: Choice, draw: Draw, context: bool) -> Errors | None:
@@ -87,36 +93,42 @@ def generate(words: list[Word], settings: Settings, choice: Choice, draw: Draw, 
     after_right *= scale
     after_wrong *= scale
     deletion = math.exp(settings.deletion)
-    place_rate = settings.insertion / settings.insertion_run
+    places = settings.insertion / settings.insertion_run
+    beside_wrong = min(places * (1 - settings.stray) / max(settings.error, 0.01), 0.9)
+    beside_right = min(places * settings.stray, 0.9)
     last = count - 1
     fates: list[int] = []
     inserted = [0] * (count + 1)
-    wrong = any_wrong = False
+    wrong = put_in = any_wrong = False
     for place, word in enumerate(words):
         odds = (after_wrong if wrong else after_right) * word.hardness
         if place == 0:
             odds *= _FIRST
         elif place == last:
             odds *= _LAST
-        if draw() * (1 + odds) < odds:
+        over = draw() * (1 + odds) - odds  # uniform again from 0 to 1, if the word is right
+        if over < 0:
             odds = deletion * word.weakness * (_DELETED_AFTER_ERROR if wrong else 1.0)
-            fates.append(_DELETED if draw() * (1 + odds) < odds else _SUBSTITUTED)
             wrong = any_wrong = True
+            # A word put in beside a lost one is a substitution, so these two never meet.
+            if not put_in and draw() * (1 + odds) < odds:
+                fates.append(_DELETED)
+                continue
+            fates.append(_SUBSTITUTED)
+            put_in = draw() < beside_wrong
         else:
             fates.append(_KEPT)
             wrong = False
-        if draw() < place_rate * (_NEAR_ERROR if wrong else _FAR_FROM_ERROR):
+            put_in = over < beside_right
+        if put_in:
             inserted[place] = _run_length(settings.insertion_run, draw)
             any_wrong = True
-    if draw() < place_rate * _FAR_FROM_ERROR:
+    if fates[0] != _DELETED and draw() < (beside_wrong if fates[0] else beside_right):
         inserted[count] = _run_length(settings.insertion_run, draw)
         any_wrong = True
     if not any_wrong:
-        return Errors([None] * count, [""] * (count + 1), 0, 0, 0)
+        return _NO_ERRORS
     return _Writer(words, fates, inserted, settings, choice, draw, context).errors()
-
-
-_NEAR_ERROR, _FAR_FROM_ERROR = 2.5, 0.8
 
 
 def _odds(settings: Settings, chance: float) -> tuple[float, float]:
@@ -183,7 +195,7 @@ class _Writer:
                 written[place] = ""
             elif self._boundary(place, _DELETED):
                 place = self._merge(written, place)
-            elif self._boundary(place, _SUBSTITUTED):
+            elif self._boundary(place, _SUBSTITUTED, _SHIFTED):
                 place = self._shift(written, place)
             elif self.inserted[place] == 1 and self.draw() < self.settings.boundary:
                 written[place] = self._divided(place)
@@ -195,44 +207,45 @@ class _Writer:
             place += 1
         return Errors(written, extra, *counts)
 
-    def _boundary(self, place: int, following: int) -> bool:
+    def _boundary(self, place: int, following: int, share: float = 1.0) -> bool:
         """Whether this word and the next one, which must have that fate, are heard across their boundary."""
         return (
             place + 1 < len(self.fates)
             and self.fates[place + 1] == following
             and not self.inserted[place]
-            and self.draw() < self.settings.boundary
+            and self.draw() < share * self.settings.boundary
         )
 
     def _merge(self, written: list[Written], place: int) -> int:
         """One word for this one and the next; gives the place of the latter."""
         one, other = self.words[place], self.words[place + 1]
-        rank = merged(one.phones, other.phones, self.draw())
-        if rank == _NO_WORD:
+        heard = self.choice.option(merged(one.phones + other.phones), self.before, self._after(place + 1), self.draw)
+        written[place] = written[place + 1] = ""
+        if heard:
+            written[place] = self._word(heard[0])
+        else:
             kept = place if self.fates[place] == _SUBSTITUTED else place + 1
-            written[place] = written[place + 1] = ""
             written[kept] = self._substitute(kept)
-            return place + 1
-        written[place], written[place + 1] = self._word(rank), ""
         return place + 1
 
     def _shift(self, written: list[Written], place: int) -> int:
         """Two other words for this one and the next; gives the place of the latter."""
         one, other = self.words[place], self.words[place + 1]
-        found = split(one.phones + other.phones, len(one.phones), self.draw())
-        if found is None:
+        found = split(one.phones + other.phones, len(one.phones))
+        heard = self.choice.option(found, self.before, self._after(place + 1), self.draw)
+        if heard:
+            written[place], written[place + 1] = self._word(heard[0]), self._word(heard[1])
+        else:
             written[place] = self._substitute(place)
             written[place + 1] = self._substitute(place + 1)
-        else:
-            written[place], written[place + 1] = self._word(found[0]), self._word(found[1])
         return place + 1
 
     def _divided(self, place: int) -> str:
         """Two words for this one."""
-        found = split(self.words[place].phones, -1, self.draw())
-        if found is None:
-            return f"{self._substitute(place)} {self._insertion(1, place)}"
-        return f"{self._word(found[0])} {self._word(found[1])}"
+        heard = self.choice.option(split(self.words[place].phones), self.before, self._after(place), self.draw)
+        if heard:
+            return f"{self._word(heard[0])} {self._word(heard[1])}"
+        return f"{self._substitute(place)} {self._insertion(1, place)}"
 
     def _substitute(self, place: int) -> str:
         word, draw = self.words[place], self.draw

@@ -18,13 +18,13 @@ import numpy as np
 from .. import lexicon
 from .phones import GAP, SUBSTITUTION, encode
 
-KEPT = 12
+KEPT = 16
 """Neighbours of a word."""
 
-IN_TABLE = 16000
+IN_TABLE = 14000
 """The commonest words, whose neighbours are in the table."""
 
-FREQUENCY, DISTANCE = 0.5, 3.0
+FREQUENCY, DISTANCE = 0.62, 2.65
 DISTANCE_STEPS = 16
 """Steps per unit of phone distance in the table."""
 

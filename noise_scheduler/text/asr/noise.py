@@ -23,7 +23,6 @@ from .words import Word, word_of
 _SPACE = re.compile(r"(\s+)")
 _I = re.compile(r"\bi(?=$|[ '])")
 _SENTENCE_ENDS = ".?!…"
-_DRAWS_PER_WORD = 5
 
 
 @register("text/asr", stage="channel")
@@ -74,57 +73,56 @@ def transcribe(
     text: str, profile: Profile, wer: float, rng: np.random.Generator, *, context: bool = False
 ) -> tuple[str, dict[str, float]]:
     """The text with the errors of a profile at an expected word error rate; and what was done to it."""
-    pieces = _SPACE.split(text)  # words and white space in turn
-    words = [word_of(token) for token in pieces[::2]]
+    tokens = text.split()
+    words = [word_of(token) for token in tokens]
     spoken = [word for word in words if word.spoken]
-    if not spoken:
-        return text, _achieved(0, 0, 0, 0)
     count = len(spoken)
+    if not count:
+        return text, _achieved(0, 0, 0, 0)
     made = generate(spoken, profile.settings(wer), profile.choices[context], _uniform(rng, count), context)
     if made is None:
         return "", _achieved(count, 0, count, 0)
-    achieved = _achieved(count, made.substitutions, made.deletions, made.insertions)
-    if made.substitutions or made.deletions or made.insertions:
-        return _rewritten(pieces, words, made, not text.islower()), achieved
-    return text, achieved
+    if made.written:
+        text = _rewritten(text, spoken, made)
+    return text, _achieved(count, made.substitutions, made.deletions, made.insertions)
 
 
 def _uniform(rng: np.random.Generator, words: int) -> Draw:
     """Uniform numbers, many at a time."""
     scalar: Callable[[], Any] = rng.random
-    return chain(rng.random(8 + _DRAWS_PER_WORD * words).tolist(), iter(scalar, None)).__next__
+    return chain(rng.random(16 + 2 * words).tolist(), iter(scalar, None)).__next__
 
 
-def _rewritten(pieces: list[str], words: list[Word], made: Errors, has_capitals: bool) -> str:
-    """The pieces of a text with its words as they were written."""
-    out: list[str] = []
+def _rewritten(text: str, words: list[Word], made: Errors) -> str:
+    """The text, which has these spoken words, with them as they were written."""
+    pieces = _SPACE.split(text)  # words and white space in turn
+    places = [2 * place for place, word in enumerate(map(word_of, pieces[::2])) if word.spoken]
+    has_capitals = not text.islower()
     before = made.inserted[-1]
-    fates = zip(made.written, made.inserted, strict=False)
-    something = False
-    for place, word in enumerate(words):
-        written, after = next(fates) if word.spoken else (None, "")
-        space = pieces[2 * place + 1 : 2 * place + 2]
-        if written is None and not after and not (before and word.spoken):
-            out += [word.token, *space]
-            something |= word.spoken
-            continue
-        said = " ".join(filter(None, [before, word.core if written is None else written, after]))
-        if said:
-            out += [word.dressed(_with_pronoun(said) if has_capitals else said), *space]
-            before, something = "", True
-        elif something:
-            out[-1:] = space  # the white space after a lost word takes the place of that before it
-            _close(out, word.suffix)
-    return "".join(out) if something else ""
+    nothing_yet = not any(pieces[: places[0]])
+    for at, word, written, after in zip(places, words, made.written, made.inserted, strict=False):
+        if written is None and not after and not before:
+            nothing_yet = False
+        elif said := " ".join(filter(None, [before, word.core if written is None else written, after])):
+            pieces[at] = word.dressed(_with_pronoun(said) if has_capitals else said)
+            nothing_yet, before = False, ""
+        else:
+            pieces[at] = ""
+            if nothing_yet:
+                pieces[at + 1 : at + 2] = [""] * (at + 1 < len(pieces))
+            else:
+                pieces[at - 1] = ""  # the white space after a lost word takes the place of that before it
+                _close(pieces, at, word.suffix)
+    return "" if nothing_yet and not any(map(str.strip, pieces)) else "".join(pieces)
 
 
-def _close(out: list[str], suffix: str) -> None:
+def _close(pieces: list[str], at: int, suffix: str) -> None:
     """The mark at the end of a sentence stays where its last word is lost."""
-    place = len(out) - 1
-    while not out[place].strip():
-        place -= 1
-    if out[place][-1].isalnum() and any(mark in suffix for mark in _SENTENCE_ENDS):
-        out[place] += suffix
+    if suffix and any(mark in suffix for mark in _SENTENCE_ENDS):
+        while not pieces[at].strip():
+            at -= 1
+        if pieces[at][-1].isalnum():
+            pieces[at] += suffix
 
 
 def _with_pronoun(said: str) -> str:

@@ -13,7 +13,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -110,11 +110,16 @@ def load(name: str) -> Profile:
         ValueError: there is no such profile, or the file is not one.
     """
     if name in PROFILES:
-        return _read(name, _FOLDER / f"{name}.json", 0)
+        return _shipped(name)
     file = Path(name)
     if not file.is_file():
         raise ValueError(f"profile: no profile {name!r}, nor a file of that name; {nearest(name, PROFILES)}")
     return _read(name, file, file.stat().st_mtime_ns)
+
+
+@cache
+def _shipped(name: str) -> Profile:
+    return _read(name, _FOLDER / f"{name}.json", 0)
 
 
 @lru_cache(maxsize=64)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from functools import cached_property, lru_cache
 from itertools import accumulate
+from typing import NamedTuple
 
 from .. import lexicon
 from .neighbours import DISTANCE, FREQUENCY, neighbours
@@ -31,6 +32,18 @@ _RARE = 8000
 _VERY_RARE = 20000
 
 
+class Heard(NamedTuple):
+    """The words that a word may be taken for."""
+
+    ranks: list[int]
+    cumulated: list[float]
+    """Weights, cumulated to 1."""
+    logs: list[float]
+    """Logarithms of the weights to which associations with the words beside it are added."""
+    distances: list[float]
+    """Phone distances."""
+
+
 class Word:
     """A token between white space: `prefix` + `core` + `suffix`, only the core being a word; it may be empty."""
 
@@ -48,29 +61,29 @@ class Word:
         rarity = math.log(place + 10) - 7
         function = self.plain in FUNCTION_WORDS
         self.hardness = math.exp(
-            0.35 * rarity + 0.8 * function + 0.35 * (size <= 2) - 0.7 * (size >= 7) + 1.0 * (place >= _VERY_RARE)
+            0.42 * rarity + 0.5 * function + 0.55 * (size <= 2) - 0.7 * (size >= 7) + 0.5 * (place >= _VERY_RARE)
         )
         """Factor of the odds of an error."""
-        self.weakness = math.exp(-0.2 * rarity + 0.5 * (size <= 2) - 0.25 * (size >= 7))
+        self.weakness = math.exp(-0.2 * rarity + 0.3 * (size <= 2) - 0.1 * (size >= 7))
         """Factor of the odds that an error is a deletion."""
         self.respelled = 0.55 if place >= _VERY_RARE else 0.25 if place >= _RARE else 0.0
         """Share of the substitutions that are a misspelling of the sounds rather than another word."""
         self.size = min(max(size, 1), 11)
 
     @cached_property
-    def heard(self) -> tuple[list[int], list[float], list[float], list[float]]:
-        """The words it may be taken for: ranks, logarithms of the weights, weights cumulated to 1, phone distances."""
+    def heard(self) -> Heard:
+        """The words it may be taken for."""
         found = neighbours(self.phones, self.rank)
         frequencies = lexicon.log_probabilities()
         ranks, distances = found.ranks.tolist(), found.distances.tolist()
         if not ranks:
-            return [], [], [], []
+            return Heard([], [], [], [])
         # A rare word is taken for a rare one more often than the frequencies say.
-        pull = FREQUENCY * (1.0 if self.rank < _FREQUENT else 0.5 if self.rank < _RARE else 0.2)
+        pull = FREQUENCY * (1.0 if self.rank < _FREQUENT else 0.8 if self.rank < _RARE else 0.5)
         logs = [pull * frequencies[rank] - DISTANCE * far for rank, far in zip(ranks, distances, strict=True)]
-        top = max(logs)
-        weights = list(accumulate(math.exp(log - top) for log in logs))
-        return ranks, [log - top for log in logs], [weight / weights[-1] for weight in weights], distances
+        weights = list(accumulate(map(math.exp, logs)))
+        in_context = [frequencies[rank] - DISTANCE * far for rank, far in zip(ranks, distances, strict=True)]
+        return Heard(ranks, [weight / weights[-1] for weight in weights], in_context, distances)
 
     def dressed(self, heard: str) -> str:
         """`heard` in the place of the core: with its capitals and the punctuation around it."""
