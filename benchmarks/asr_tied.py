@@ -66,6 +66,7 @@ def utterance(number: int, name: str) -> dict[str, Any]:
         {"audio": [name], "text": [ns.build("text/rerecognise", model=model)]},
         level={"audio": float(rng.uniform(0.1, 1.0))},
         condition=ns.fixed("audio"),
+        profiles={"audio": "none"},
     )
     sample = {"audio": said.wave, "text": said.text, "sample_rate": SAMPLE_RATE}
     noisy, record = scheduler(sample, id=number)
