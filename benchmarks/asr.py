@@ -48,7 +48,7 @@ def main() -> None:
     if "realism" in options.only:
         figures["realism"] = realism(found)
     if "flips" in options.only:
-        figures["flips"] = flips(found, generators(found), draws=DRAWS)
+        figures["flips"] = flips(found, draws=DRAWS)
     if "curves" in options.only:
         figures["curves"] = curves(found)
     if "tied" in options.only:

@@ -2,7 +2,8 @@
 
 The classifier tells negative, neutral and positive sentences apart (logistic regression on words and pairs of words);
 it learns from the judged sentences of `benchmarks.asr_speech` that are in none of the pairs. A flip is another class
-for the hypothesis than for the reference.
+for the hypothesis than for the reference. Generators are set up on one half of the references and write for the other,
+and the other way round, at the WER that the recogniser had in each condition.
 
 Public: `flips`.
 """
@@ -19,8 +20,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from benchmarks.asr_align import word_errors, words
-from benchmarks.asr_generators import Generator
-from benchmarks.asr_pools import Pair, by, wer
+from benchmarks.asr_generators import Words, condition_rates, generators
+from benchmarks.asr_pools import Pair, by, trains, wer
 from benchmarks.asr_speech import sentences
 
 NEUTRAL = 0.5
@@ -28,7 +29,7 @@ NEUTRAL = 0.5
 NOISES = ("white", "babble", "environment")
 
 
-def flips(found: Sequence[Pair], generators: dict[str, Generator], *, draws: int) -> dict[str, Any]:
+def flips(found: Sequence[Pair], *, draws: int) -> dict[str, Any]:
     """Rates of flips, all pairs together ("pooled") and by SNR, of the recogniser ("real") and of each generator.
 
     Each entry: "flips", "wer", and for generators "off", the flips more than under the recogniser.
@@ -37,11 +38,7 @@ def flips(found: Sequence[Pair], generators: dict[str, Generator], *, draws: int
     groups: dict[str, list[Pair]] = {"pooled": list(found)}
     noisy = [pair for pair in found if pair.condition in NOISES]
     groups |= {f"{snr_db:+.0f} dB": group for snr_db, group in by(noisy, lambda pair: pair.strength).items()}
-    judged = {}
-    for name, write in generators.items():
-        rng = np.random.default_rng(1)
-        many = 1 if name.startswith("nlpaug") else draws
-        judged[name] = [[tuple(write(pair, rng)) for pair in found] for _ in range(many)]
+    judged = _written(found, draws)
     place = {id(pair): index for index, pair in enumerate(found)}
     result: dict[str, Any] = {"accuracy": accuracy, "pairs": {name: len(group) for name, group in groups.items()}}
     result["rates"] = {}
@@ -60,6 +57,18 @@ def flips(found: Sequence[Pair], generators: dict[str, Generator], *, draws: int
             rates[name] = {"flips": share, "wer": statistics.fmean(errors), "off": share - real}
         result["rates"][label] = rates
     return result
+
+
+def _written(found: Sequence[Pair], draws: int) -> dict[str, list[list[Words]]]:
+    """Generator → draws → what it writes for each pair, set up on the half that the pair is not in."""
+    rates = condition_rates(found)
+    halves = {half: generators([pair for pair in found if trains(pair) != half], rates=rates) for half in (False, True)}
+    written = {}
+    for name in halves[True]:
+        rng = np.random.default_rng(1)
+        many = 1 if name.startswith("nlpaug") else draws
+        written[name] = [[halves[trains(pair)][name](pair, rng) for pair in found] for _ in range(many)]
+    return written
 
 
 def _wer_of(group: Sequence[Pair], texts: Sequence[Sequence[str]]) -> float:

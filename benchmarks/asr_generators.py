@@ -23,13 +23,13 @@ from noise_scheduler.text import asr, lexicon
 
 Words = tuple[str, ...]
 Generator = Callable[[Pair, np.random.Generator], Words]
+Rate = Callable[[Pair], float]
 
 
-def generators(train: Sequence[Pair], folder: str | None = None) -> dict[str, Generator]:
-    """Name → what writes a hypothesis for a pair, set up on the training half."""
-    rates = condition_rates(train)
-    folder = folder or tempfile.mkdtemp(prefix="asr-profiles-")
-    fitted = str(Path(folder) / "fitted.json")
+def generators(train: Sequence[Pair], *, rates: Rate | None = None) -> dict[str, Generator]:
+    """Name → what writes a hypothesis for a pair, set up on the training half; at `rates`, or those of that half."""
+    rates = rates or condition_rates(train)
+    fitted = str(Path(tempfile.mkdtemp(prefix="asr-profiles-")) / "fitted.json")
     said, heard = ([" ".join(getattr(pair, side)) for pair in train] for side in ("reference", "hypothesis"))
     asr.fit(said, heard).save(fitted)
     substitution, deletion, insertion = _kinds(train)
@@ -47,7 +47,7 @@ def generators(train: Sequence[Pair], folder: str | None = None) -> dict[str, Ge
     }
 
 
-def condition_rates(train: Sequence[Pair]) -> Callable[[Pair], float]:
+def condition_rates(train: Sequence[Pair]) -> Rate:
     """The word error rate that was measured in a pair's condition; in all conditions for one that was not there."""
     groups = by(train, lambda pair: (pair.condition, pair.strength))
     known = {key: wer(group) for key, group in groups.items()}
@@ -55,7 +55,7 @@ def condition_rates(train: Sequence[Pair]) -> Callable[[Pair], float]:
     return lambda pair: known.get((pair.condition, pair.strength), overall)
 
 
-def _ours(rate: Callable[[Pair], float], **fields: Any) -> Generator:
+def _ours(rate: Rate, **fields: Any) -> Generator:
     noise = ns.build("text/asr", **fields)
 
     def write(pair: Pair, rng: np.random.Generator) -> Words:
