@@ -168,7 +168,7 @@ def test_a_profile_survives_saving_with_what_others_keep_in_it(learned, tmp_path
 
 
 def test_bad_transcripts_are_refused():
-    with pytest.raises(ValueError, match="2 references and 1 hypotheses"):
+    with pytest.raises(ValueError, match="2 references, 1 hypotheses"):
         asr.fit(["a b", "c"], ["a b"])
     with pytest.raises(ValueError, match="too few"):
         asr.fit(["one two three"], ["one three"])

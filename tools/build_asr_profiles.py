@@ -12,7 +12,6 @@ from pathlib import Path
 
 from noise_scheduler.text.asr.alignment import Rates
 from noise_scheduler.text.asr.calibration import BOUNDARY, STRAY
-from noise_scheduler.text.asr.choice import Choice
 from noise_scheduler.text.asr.fitting import calibrated_profile
 from noise_scheduler.text.asr.profile import Profile
 
@@ -23,7 +22,7 @@ _FOLDER = Path(__file__).parents[1] / "noise_scheduler" / "text" / "asr"
 
 # Substitutions, deletions, insertions per word; phone similarity; variance; runs of one, two, three and more; empty.
 NOISE = (
-    Rates(0.014, 0.003, 0.003, 0.60, 1.35, (0.84, 0.12, 0.04), 0.0),
+    Rates(0.014, 0.003, 0.003, 0.58, 1.35, (0.84, 0.12, 0.04), 0.0),
     Rates(0.042, 0.012, 0.009, 0.53, 1.55, (0.74, 0.19, 0.07), 0.0),
     Rates(0.145, 0.021, 0.021, 0.35, 1.75, (0.62, 0.23, 0.15), 0.0),
     Rates(0.240, 0.038, 0.050, 0.27, 2.60, (0.45, 0.24, 0.31), 0.0),
@@ -47,7 +46,6 @@ INSERTED = {
 
 def main() -> None:
     sentences = sampled(SENTENCES, SEED)
-    choice = Choice(INSERTED, {})
     for name, path, stray, boundary, source in (
         (
             "noise",
@@ -65,7 +63,7 @@ def main() -> None:
         ),
     ):
         profile = Profile(name, source, path, (), INSERTED)
-        profile = calibrated_profile(profile, sentences, choice, stray=stray, boundary=boundary)
+        profile = calibrated_profile(profile, sentences, stray=stray, boundary=boundary)
         profile.save(_FOLDER / f"{name}.json")
         for wer, settings in profile.points:
             print(name, f"{wer:.3f}", *(f"{key} {value:.3f}" for key, value in settings._asdict().items()))

@@ -3,76 +3,60 @@
 Sequences of phones are looked up by their outline, in which consonants that are easily confused and all vowels are
 one class each; so a lookup is exact, and what it finds sounds alike without being the same.
 
-Public: `merged`, `split`, `Options`.
+Public: `alike`, `cuts`, `Options`.
 """
 
 from __future__ import annotations
 
 import math
 from functools import cache, lru_cache
-from itertools import accumulate
 from typing import NamedTuple
 
 from .. import lexicon
 from .neighbours import FREQUENCY, candidates
-from .phones import NUMBER, SUBSTITUTION
+from .phones import SUBSTITUTION, encode
+from .sampling import cumulated
 
 _CLASSES = {
     "p": "P B", "t": "T D", "k": "K G", "f": "F V TH DH", "s": "S Z SH ZH CH JH", "m": "M N NG", "l": "L R", "w": "W",
-    "y": "Y", "": "HH", "a": "AA AE AH AO AW AY EH EY IH IY OW OY UH UW", "r": "ER",
+    "y": "Y", "h": "HH", "a": "AA AE AH AO AW AY EH EY IH IY OW OY UH UW", "r": "ER",
 }  # fmt: skip
 _CLASS = {phone: name for name, phones in _CLASSES.items() for phone in phones.split()}
-_COMMON = 12000
-_ALIKE_SHOWN = 6
-_MOST_OPTIONS = 16
+_COMMON = 10000
+_MOST_OPTIONS = 8
 _SHARPNESS = 2.0
+_COSTS: list[list[float]] = SUBSTITUTION.tolist()
 
 
 class Options(NamedTuple):
-    """What may be written, the likeliest first: ranks of words, logarithms of weights, weights cumulated to 1."""
+    """Words that may be written, the likeliest first."""
 
-    ranks: tuple[tuple[int, ...], ...]
-    logs: tuple[float, ...]
-    cumulated: tuple[float, ...]
-
-
-@lru_cache(maxsize=1 << 13)
-def merged(phones: lexicon.Phones) -> Options:
-    """Single words that sound like `phones`."""
-    return _options([((rank,), weight) for rank, weight in _alike(phones)])
+    ranks: list[int]
+    cumulated: list[float]
+    """Weights, cumulated to 1."""
+    logs: list[float]
+    """Logarithms of the weights to which associations with the words beside it are added."""
 
 
-@lru_cache(maxsize=1 << 13)
-def split(phones: lexicon.Phones, at: int = -1) -> Options:
-    """Pairs of words that together sound like `phones`, and do not meet at phone `at`, where the words said meet."""
-    pairs: list[tuple[tuple[int, ...], float]] = []
-    for cut in range(1, len(phones)):
-        if cut != at and (left := _alike(phones[:cut])) and (right := _alike(phones[cut:])):
-            pairs += [((a, b), x + y) for a, x in left for b, y in right]
-    return _options(pairs)
-
-
-def _options(found: list[tuple[tuple[int, ...], float]]) -> Options:
-    if not found:
-        return Options((), (), ())
-    found = sorted(found, key=lambda option: -option[1])[:_MOST_OPTIONS]
-    logs = [log - found[0][1] for _, log in found]
-    cumulated = list(accumulate(map(math.exp, logs)))
-    return Options(tuple(ranks for ranks, _ in found), tuple(logs), tuple(sum_ / cumulated[-1] for sum_ in cumulated))
-
-
-def _alike(phones: lexicon.Phones) -> list[tuple[int, float]]:
-    """(rank, logarithm of the weight) of the words of the same outline that sound most alike."""
-    numbers = [NUMBER[phone] for phone in phones]
+@lru_cache(maxsize=1 << 14)
+def alike(phones: lexicon.Phones) -> Options:
+    """The words whose outline is that of `phones`; there may be none."""
+    numbers = encode(phones)
     found = []
-    for rank, log, other in _outlines().get(_outline(phones), ()):
-        if len(other) == len(numbers):
-            apart = sum(_COSTS[one][two] for one, two in zip(numbers, other, strict=True) if one != two)
-            found.append((rank, FREQUENCY * log - _SHARPNESS * apart))
-    return sorted(found, key=lambda item: -item[1])[:_ALIKE_SHOWN]
+    for rank, frequency, other in _outlines().get(_outline(phones), ()):
+        apart = sum([_COSTS[one][two] for one, two in zip(numbers, other, strict=True) if one != two])
+        found.append((FREQUENCY * frequency - _SHARPNESS * apart, rank, frequency - _SHARPNESS * apart))
+    found = sorted(found, reverse=True)[:_MOST_OPTIONS]
+    return Options(
+        [rank for _, rank, _ in found], cumulated([math.exp(log) for log, _, _ in found]), [log for _, _, log in found]
+    )
 
 
-_COSTS: list[list[float]] = SUBSTITUTION.tolist()
+@lru_cache(maxsize=1 << 13)
+def cuts(phones: lexicon.Phones, at: int = -1) -> list[int]:
+    """Where `phones` can be cut into two words, other than at phone `at`, where the words that were said meet."""
+    outline, known = _outline(phones), _outlines()
+    return [cut for cut in range(1, len(phones)) if cut != at and outline[:cut] in known and outline[cut:] in known]
 
 
 def _outline(phones: lexicon.Phones) -> str:
@@ -88,5 +72,5 @@ def _outlines() -> dict[str, list[tuple[int, float, list[int]]]]:
         if rank >= _COMMON:
             break
         phones = lexicon.pronunciation(words[rank])
-        table.setdefault(_outline(phones), []).append((rank, logs[rank], [NUMBER[phone] for phone in phones]))
+        table.setdefault(_outline(phones), []).append((rank, logs[rank], encode(phones)))
     return table

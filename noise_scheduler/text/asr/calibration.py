@@ -17,7 +17,9 @@ from .words import Word, word_of
 
 Words = Sequence[str]
 _ROUNDS = 12
+_CONTEXT_ROUNDS = 8
 _AVERAGED = 5
+_MOST_TRIED = 4.0
 STRAY, BOUNDARY = 0.08, 0.6
 """Of Whisper under noise."""
 
@@ -25,7 +27,7 @@ STRAY, BOUNDARY = 0.08, 0.6
 def calibrated(
     target: Rates,
     sentences: Sequence[Words],
-    choice: Choice,
+    choices: tuple[Choice, Choice],
     *,
     stray: float = STRAY,
     boundary: float = BOUNDARY,
@@ -37,7 +39,7 @@ def calibrated(
     Args:
         target: rates, of which the word error rate is above 0.
         sentences: some hundreds at least, words in lower case.
-        choice: draws the words that are written.
+        choices: what draws the words that are written, without context and with it.
         stray, boundary: as in `Settings`; they are taken as they are.
         start: parameters to begin with, such as those of a similar word error rate.
         seed: of the random stream.
@@ -50,11 +52,18 @@ def calibrated(
     tried: list[Settings] = []
     for round_ in range(_ROUNDS):
         step = 0.9 if round_ < _ROUNDS - _AVERAGED else 0.45
-        made = measure(simulated(sentences, settings, choice, seed + round_))
+        made = measure(simulated(sentences, settings, choices[0], seed + round_))
         settings = _nearer(settings, target, made, step)
         tried.append(settings)
     last = tried[-_AVERAGED:]
-    return Settings(*[sum(values) / len(last) for values in zip(*last, strict=True)])
+    settings = Settings(*[sum(values) / len(last) for values in zip(*last, strict=True)])
+    fars = []
+    for round_ in range(_CONTEXT_ROUNDS):
+        made = measure(simulated(sentences, settings, choices[1], seed + _ROUNDS + round_, context=True))
+        far = _far(settings.far_in_context, target, made, 0.9 if round_ < _CONTEXT_ROUNDS - _AVERAGED else 0.45)
+        settings = settings._replace(far_in_context=far)
+        fars.append(far)
+    return settings._replace(far_in_context=sum(fars[-_AVERAGED:]) / _AVERAGED)
 
 
 def simulated(
@@ -91,7 +100,8 @@ def _first_guess(target: Rates) -> Settings:
         deletion=_log_ratio(target.deletion_rate, target.substitution_rate) - 0.5,
         insertion=target.insertion_rate,
         insertion_run=1.0,
-        far=min(max(0.7 - target.phone_similarity, 0.05), 1.0),
+        far=0.0,
+        far_in_context=0.0,
         stray=STRAY,
         boundary=BOUNDARY,
     )
@@ -119,11 +129,16 @@ def _nearer(now: Settings, target: Rates, made: Rates, step: float) -> Settings:
     return now._replace(
         error=1 / (1 + math.exp(-error)),
         deletion=min(max(deletion, -9.0), 9.0),
-        insertion=min(insertion, 3.0),
-        far=min(max(now.far + step * 1.5 * (made.phone_similarity - target.phone_similarity), -1.0), 1.0),
+        insertion=min(insertion, 20.0),
+        far=_far(now.far, target, made, step),
         burst=min(max(now.burst + step * 4.0 * (made.runs[0] - target.runs[0]), 0.0), 5.0),
         spread=min(max(now.spread + step * 0.35 * (target.variance_ratio - made.variance_ratio), 0.0), 2.5),
     )
+
+
+def _far(now: float, target: Rates, made: Rates, step: float) -> float:
+    off = made.phone_similarity - target.phone_similarity
+    return min(max(now + step * (2.0 if now > 0 else 5.0) * off, -_MOST_TRIED), 1.0)
 
 
 def _logit(share: float) -> float:

@@ -6,21 +6,19 @@ Public: `Choice`, `ContextChoice`.
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
-from itertools import accumulate
 from math import exp, log
 
 from .. import lexicon
 from .bigrams import END, KEY, association, bigrams, sampled_follower
 from .boundaries import Options
 from .neighbours import candidates
+from .sampling import Draw, cumulated, drawn
 from .words import Word
 
-Draw = Callable[[], float]
 _TRIED = 6
 _SHARPNESS = 1.5  # recognisers look for the likeliest transcript
-_NEAR_WEIGHT, _FAR_WEIGHT, _INSERTED_WEIGHT = 1.0, 1.0, 1.0
 _FROM_LIST = 0.8
 
 
@@ -30,9 +28,9 @@ class Choice:
     def __init__(self, inserted: Mapping[str, float], confusions: Mapping[str, Mapping[str, float]]) -> None:
         known = {rank: weight for word, weight in inserted.items() if (rank := lexicon.rank(word)) is not None}
         self._inserted, self._inserted_logs = list(known), [log(weight) for weight in known.values()]
-        self._inserted_cumulated = _cumulated(known.values())
+        self._inserted_cumulated = cumulated(known.values())
         self._learned = {
-            word: (list(heard), _cumulated(heard.values()), sum(heard.values())) for word, heard in confusions.items()
+            word: (list(heard), cumulated(heard.values()), sum(heard.values())) for word, heard in confusions.items()
         }
 
     def learned(self, word: Word, draw: Draw) -> str | None:
@@ -40,83 +38,65 @@ class Choice:
         seen = self._learned.get(word.plain)
         if seen is None or draw() >= seen[2] / (seen[2] + 2):
             return None
-        return seen[0][_at(seen[1], draw())]
+        return seen[0][bisect(seen[1], draw())]
 
-    def near(self, word: Word, before: int, after: int, draw: Draw, closer: bool) -> int:
-        """A word that sounds like this one, or the closer of two that do; −1 if there is none."""
-        ranks, cumulated, _, distances = word.heard
-        if not ranks:
-            return -1
-        at = _at(cumulated, draw())
-        if closer and distances[other := _at(cumulated, draw())] < distances[at]:
-            at = other
-        return ranks[at]
+    def near(self, word: Word, before: int, after: int, draw: Draw) -> int:
+        """A word that sounds like this one; −1 if there is none."""
+        ranks, chances, _, _ = word.heard
+        return ranks[bisect(chances, draw())] if ranks else -1
 
     def far(self, word: Word, before: int, after: int, draw: Draw) -> int:
         """Any word that is not much longer, by frequency."""
-        ranks, cumulated = _by_size()[word.size]
-        return ranks[_at(cumulated, draw())]
+        ranks, chances = _by_size()[word.size]
+        return ranks[bisect(chances, draw())]
 
-    def option(self, options: Options, before: int, after: int, draw: Draw) -> tuple[int, ...]:
-        """One of the ways to hear words across their boundaries; empty if there is none."""
-        ranks, _, cumulated = options
-        return ranks[_at(cumulated, draw())] if ranks else ()
+    def option(self, options: Options, before: int, after: int, draw: Draw) -> int:
+        """One of the words that stretch over other boundaries."""
+        return options.ranks[bisect(options.cumulated, draw())]
 
     def inserted(self, before: int, after: int, draw: Draw) -> int:
         """A word that was not said."""
         if self._inserted and draw() < _FROM_LIST:
-            return self._inserted[_at(self._inserted_cumulated, draw())]
-        ranks, cumulated = _by_size()[0]
-        return ranks[_at(cumulated, draw())]
+            return self._inserted[bisect(self._inserted_cumulated, draw())]
+        ranks, chances = _by_size()[0]
+        return ranks[bisect(chances, draw())]
 
 
 class ContextChoice(Choice):
     """Draws words by what was said and by how well they go with the word before and the word after."""
 
-    def near(self, word: Word, before: int, after: int, draw: Draw, closer: bool) -> int:
-        ranks, _, logs, distances = word.heard
-        if not ranks:
-            return -1
-        at = _fitting(ranks, logs, _NEAR_WEIGHT, before, after, draw)
-        if closer and distances[other := _fitting(ranks, logs, _NEAR_WEIGHT, before, after, draw)] < distances[at]:
-            at = other
-        return ranks[at]
+    def near(self, word: Word, before: int, after: int, draw: Draw) -> int:
+        ranks, _, logs, _ = word.heard
+        return ranks[_fitting(ranks, logs, before, after, draw)] if ranks else -1
 
     def far(self, word: Word, before: int, after: int, draw: Draw) -> int:
         return self._continued(before, after, word.size, draw)
 
-    def option(self, options: Options, before: int, after: int, draw: Draw) -> tuple[int, ...]:
-        ranks, logs, _ = options
-        if not ranks:
-            return ()
-        scores = [
-            exp(own + _NEAR_WEIGHT * (association(before, heard[0]) + _inside(heard) + association(heard[-1], after)))
-            for heard, own in zip(ranks, logs, strict=True)
-        ]
-        return ranks[_drawn(scores, draw)]
+    def option(self, options: Options, before: int, after: int, draw: Draw) -> int:
+        return options.ranks[_fitting(options.ranks, options.logs, before, after, draw)]
 
     def inserted(self, before: int, after: int, draw: Draw) -> int:
         if not self._inserted or draw() >= _FROM_LIST:
             return self._continued(before, after, 0, draw)
-        return self._inserted[_fitting(self._inserted, self._inserted_logs, _INSERTED_WEIGHT, before, after, draw)]
+        return self._inserted[_fitting(self._inserted, self._inserted_logs, before, after, draw)]
 
     def _continued(self, before: int, after: int, size: int, draw: Draw) -> int:
         """A word that follows the one before, by how well it goes with the one after."""
-        ranks, cumulated = _by_size()[size]
+        ranks, chances = _by_size()[size]
         tried = []
         for _ in range(_TRIED):
             rank = sampled_follower(before, draw(), _SHARPNESS) if before >= 0 else None
             if rank is not None and rank < END and (not size or _sizes()[rank] <= size + 1):
                 tried.append(rank)
             else:
-                tried.append(ranks[_at(cumulated, draw())])
+                tried.append(ranks[bisect(chances, draw())])
             if after < 0:
                 return tried[0]
-        scores = [exp(_FAR_WEIGHT * association(rank, after)) for rank in tried]
-        return tried[_drawn(scores, draw)]
+        scores = [exp(association(rank, after)) for rank in tried]
+        return tried[drawn(scores, draw)]
 
 
-def _fitting(ranks: list[int], logs: list[float], weight: float, before: int, after: int, draw: Draw) -> int:
+def _fitting(ranks: list[int], logs: list[float], before: int, after: int, draw: Draw) -> int:
     """The place of one of the words, drawn by its own weight and its association with the words beside it."""
     pairs, rest = bigrams()[:2]
     known = pairs.get
@@ -124,21 +104,12 @@ def _fitting(ranks: list[int], logs: list[float], weight: float, before: int, af
     unseen = rest[before] if before >= 0 else 0.0
     if after >= 0:
         scores = [
-            exp(own + weight * (known(left + rank, unseen) + known(rank * KEY + after, rest[rank])))
+            exp(own + known(left + rank, unseen) + known(rank * KEY + after, rest[rank]))
             for rank, own in zip(ranks, logs, strict=True)
         ]
     else:
-        scores = [exp(own + weight * known(left + rank, unseen)) for rank, own in zip(ranks, logs, strict=True)]
-    return _drawn(scores, draw)
-
-
-def _drawn(weights: list[float], draw: Draw) -> int:
-    cumulated = list(accumulate(weights))
-    return min(bisect(cumulated, draw() * cumulated[-1]), len(weights) - 1)
-
-
-def _inside(heard: tuple[int, ...]) -> float:
-    return association(heard[0], heard[1]) if len(heard) > 1 else 0.0
+        scores = [exp(own + known(left + rank, unseen)) for rank, own in zip(ranks, logs, strict=True)]
+    return drawn(scores, draw)
 
 
 @cache
@@ -148,19 +119,10 @@ def _by_size() -> list[tuple[list[int], list[float]]]:
     table = []
     for size in range(12):
         ranks = [rank for rank in candidates() if not size or sizes[rank] <= size + 1]
-        table.append((ranks, _cumulated([exp(logs[rank]) for rank in ranks])))
+        table.append((ranks, cumulated([exp(logs[rank]) for rank in ranks])))
     return table
 
 
 @cache
 def _sizes() -> list[int]:
     return [len(lexicon.pronunciation(word)) for word in lexicon.words()]
-
-
-def _cumulated(weights: object) -> list[float]:
-    sums = list(accumulate(weights))  # type: ignore[call-overload]
-    return [value / sums[-1] for value in sums] if sums else []
-
-
-def _at(cumulated: Sequence[float], chance: float) -> int:
-    return min(bisect(cumulated, chance), len(cumulated) - 1)

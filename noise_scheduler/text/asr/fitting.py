@@ -6,39 +6,52 @@ Public: `fit`, `through`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 from .. import lexicon
 from .alignment import Rates, edits, measure
 from .calibration import BOUNDARY, STRAY, Words, calibrated
-from .choice import Choice
 from .profile import Profile, load
 from .words import words_of
 
 _LEAST_WORDS = 200
+_POINT_WORDS = 400
+_APART = 1.25
 _LEAST_INSERTED = 5
 _WIDEST_STEP = 0.12
 _SENTENCES = 300
 _SEEN_TWICE = 2
 _MOST_CONFUSED = 2000
 
+Pair = tuple[list[str], list[str]]
 
-def fit(references: Sequence[str], hypotheses: Sequence[str], *, name: str = "fitted", source: str = "") -> Profile:
+
+def fit(
+    references: Sequence[str],
+    hypotheses: Sequence[str],
+    *,
+    conditions: Sequence[Hashable] | None = None,
+    name: str = "fitted",
+    source: str = "",
+) -> Profile:
     """The profile of a recogniser from transcripts of the same utterances.
 
     Learned are the rates and kinds of its errors, their likeness to what was said, how they cluster, how often it
-    writes nothing, the words it puts in, and the confusions that it made at least twice. That is one point of the path.
-    Below and above it the path goes on in the manner of the profile ``noise``, whose rates are multiplied by what the
-    recogniser's own rates are of them at that point: with these very factors below it, and above it with ones that
-    have come back to 1 at the end of the path. So level 0 is clean, the recogniser is met at its own word error rate,
-    and an ever worse signal makes an ordinary wreck of it.
+    writes nothing, the words it puts in, and the confusions that it made at least twice. The rates are one point of the
+    path, or where the conditions of the utterances are given, one for each word error rate that these brought about.
+    Below and above what was measured, the path goes on in the manner of the profile ``noise``, whose rates are
+    multiplied by what the recogniser's own rates are of them at the nearest point: with these very factors below, and
+    above with ones that have come back to 1 at the end of the path. So level 0 is clean, the recogniser is met at its
+    own word error rate, and an ever worse signal makes an ordinary wreck of it.
 
     Args:
         references: what was said. Case and punctuation do not matter.
         hypotheses: what the recogniser wrote for each; differences of spelling count as errors, so put figures and
             abbreviations in the form of the references before.
+        conditions: what each utterance was heard under, such as the kind of noise and its SNR. Utterances of one
+            condition are measured together. Without conditions, all are one.
         name: of the profile.
         source: what the transcripts are of; goes into the file.
 
@@ -48,39 +61,41 @@ def fit(references: Sequence[str], hypotheses: Sequence[str], *, name: str = "fi
     Raises:
         ValueError: the lists differ in length, there are fewer than 200 words, or no errors.
     """
-    if len(references) != len(hypotheses):
-        raise ValueError(f"fit: {len(references)} references and {len(hypotheses)} hypotheses; give one for each")
-    pairs = [
-        (said, words_of(heard)) for text, heard in zip(references, hypotheses, strict=True) if (said := words_of(text))
-    ]
+    conditions = [None] * len(references) if conditions is None else conditions
+    if not len(references) == len(hypotheses) == len(conditions):
+        counts = f"{len(references)} references, {len(hypotheses)} hypotheses, {len(conditions)} conditions"
+        raise ValueError(f"fit: {counts}; give one of each for every utterance")
+    groups: dict[Hashable, list[Pair]] = {}
+    for text, heard, condition in zip(references, hypotheses, conditions, strict=True):
+        if said := words_of(text):
+            groups.setdefault(condition, []).append((said, words_of(heard)))
+    pairs = [pair for group in groups.values() for pair in group]
     words = sum(len(said) for said, _ in pairs)
     if words < _LEAST_WORDS:
         raise ValueError(
             f"fit: {words} words in the references are too few to learn from; give at least {_LEAST_WORDS}"
         )
-    measured = measure(pairs)
-    if measured.wer == 0:
+    if measure(pairs).wer == 0:
         raise ValueError("fit: the hypotheses have no errors; there is nothing to learn")
     inserted, confusions, stray = _seen(pairs)
     pattern = load("noise")
     insertions = dict(inserted) if len(inserted) >= _LEAST_INSERTED else pattern.insertions
-    choice = Choice(insertions, confusions)
-    path = through(measured, pattern)
+    path = through(_points(list(groups.values())), pattern)
     sentences = [said for said, _ in pairs][:: max(1, len(pairs) // _SENTENCES)]
     sentences *= max(1, _SENTENCES // len(sentences))
     profile = Profile(name, source, path, (), insertions, confusions)
-    return calibrated_profile(profile, sentences, choice, stray=stray)
+    return calibrated_profile(profile, sentences, stray=stray)
 
 
 def calibrated_profile(
-    profile: Profile, sentences: Sequence[Words], choice: Choice, *, stray: float = STRAY, boundary: float = BOUNDARY
+    profile: Profile, sentences: Sequence[Words], *, stray: float = STRAY, boundary: float = BOUNDARY
 ) -> Profile:
     """The profile with the generator's parameters for its path, found on `sentences`."""
     settings = None
     points = []
     for wer in _grid([rates.wer for rates in profile.path]):
         rates = profile.rates(wer)
-        settings = calibrated(rates, sentences, choice, stray=stray, boundary=boundary, start=settings)
+        settings = calibrated(rates, sentences, profile.choices, stray=stray, boundary=boundary, start=settings)
         points.append((wer, settings))
     first = points[0][1]
     clean = first._replace(empty=0.0, error=0.0, insertion=0.0)
@@ -96,45 +111,60 @@ def _grid(wers: Sequence[float]) -> list[float]:
     return grid
 
 
-def through(measured: Rates, pattern: Profile) -> tuple[Rates, ...]:
-    """The path of `pattern` bent so that it goes through the rates that were measured."""
-    here = measured.wer
-    there = pattern.path[-1].wer
-    usual = pattern.rates(min(here, there))
-    wers = [rates.wer for rates in pattern.path if not 0.8 < rates.wer / here < 1.25]
-    bent = [_bent(pattern.rates(wer), wer, measured, usual, _remaining(wer, here, there)) for wer in wers]
-    return tuple(sorted([*bent, measured], key=lambda rates: rates.wer))
+def _points(groups: list[list[Pair]]) -> list[Rates]:
+    """The rates of groups of utterances by rising word error rate; small ones, and such as are much alike, are one."""
+    merged: list[list[Pair]] = []
+    for group in sorted(groups, key=lambda group: measure(group).wer):
+        if merged and (_words(merged[-1]) < _POINT_WORDS or _words(group) < _POINT_WORDS or _close(merged[-1], group)):
+            merged[-1] = merged[-1] + group
+        else:
+            merged.append(group)
+    return [rates for group in merged if (rates := measure(group)).wer > 0]
 
 
-def _remaining(wer: float, here: float, there: float) -> float:
-    """How much of the recogniser's own manner is left: all below its word error rate, none at the end of the path."""
-    return 1.0 if wer <= here else max(0.0, (there - wer) / (there - here))
+def _words(group: list[Pair]) -> int:
+    return sum(len(said) for said, _ in group)
 
 
-def _bent(pattern: Rates, wer: float, measured: Rates, usual: Rates, share: float) -> Rates:
+def _close(one: list[Pair], other: list[Pair]) -> bool:
+    return measure(other).wer < _APART * measure(one).wer
+
+
+def through(points: Sequence[Rates], pattern: Profile) -> tuple[Rates, ...]:
+    """The path of `pattern` bent so that it goes through the rates that were measured, by rising word error rate."""
+    low, high = points[0], points[-1]
+    end = pattern.path[-1].wer
+    wers = [rates.wer for rates in pattern.path]
+    below = [_bent(pattern, wer, low, 1.0) for wer in wers if wer * _APART < low.wer]
+    above = [_bent(pattern, wer, high, (end - wer) / (end - high.wer)) for wer in wers if wer > _APART * high.wer]
+    return (*below, *points, *above)
+
+
+def _bent(pattern: Profile, wer: float, measured: Rates, share: float) -> Rates:
     """The rates of the pattern at a word error rate, taking on a share of what sets the measured ones apart."""
+    here, usual = pattern.rates(wer), pattern.rates(min(measured.wer, pattern.path[-1].wer))
     kinds = [
-        getattr(pattern, kind) * (getattr(measured, kind) / max(getattr(usual, kind), 1e-6)) ** share
+        getattr(here, kind) * (getattr(measured, kind) / max(getattr(usual, kind), 1e-6)) ** share
         if getattr(measured, kind) > 0
-        else getattr(pattern, kind) * (1 - share)
+        else getattr(here, kind) * (1 - share)
         for kind in ("substitution_rate", "deletion_rate", "insertion_rate")
     ]
     scale = wer / sum(kinds)
-    runs = [max(0.01, a + share * (b - c)) for a, b, c in zip(pattern.runs, measured.runs, usual.runs, strict=True)]
+    runs = [max(0.01, a + share * (b - c)) for a, b, c in zip(here.runs, measured.runs, usual.runs, strict=True)]
     deletion_rate = kinds[1] * scale
     return Rates(
         kinds[0] * scale,
         deletion_rate,
         kinds[2] * scale,
-        min(max(pattern.phone_similarity + share * (measured.phone_similarity - usual.phone_similarity), 0.05), 0.9),
-        pattern.variance_ratio * (measured.variance_ratio / usual.variance_ratio) ** share,
+        min(max(here.phone_similarity + share * (measured.phone_similarity - usual.phone_similarity), 0.05), 0.9),
+        here.variance_ratio * (measured.variance_ratio / usual.variance_ratio) ** share,
         (runs[0] / sum(runs), runs[1] / sum(runs), runs[2] / sum(runs)),
-        min(max(pattern.empty_rate + share * (measured.empty_rate - usual.empty_rate), 0.0), 0.9 * deletion_rate),
+        min(max(here.empty_rate + share * (measured.empty_rate - usual.empty_rate), 0.0), 0.9 * deletion_rate),
     )
 
 
 def _seen(
-    pairs: Sequence[tuple[list[str], list[str]]],
+    pairs: Sequence[Pair],
 ) -> tuple[Counter[str], dict[str, dict[str, float]], float]:
     """The words that were put in, the confusions that were seen at least twice, and the share of stray insertions."""
     inserted: Counter[str] = Counter()

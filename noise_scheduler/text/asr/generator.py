@@ -18,9 +18,10 @@ from typing import NamedTuple
 
 from .. import lexicon
 from .bigrams import END, START
-from .boundaries import merged, split
-from .choice import Choice, Draw
+from .boundaries import alike, cuts
+from .choice import Choice
 from .respelling import respelled
+from .sampling import Draw
 from .words import Word
 
 _FIRST, _LAST = 2.1, 1.3  # factors of the odds of an error
@@ -53,8 +54,10 @@ class Settings(NamedTuple):
     stray: float
     """Share of the insertions that stand by themselves and not beside a wrong word."""
     far: float
-    """Share of the substitutions by words that do not sound alike; below 0, its negative is the share for which the
-    closer of two neighbours is taken."""
+    """Share of the substitutions by words that do not sound alike; below 0, its negative is how many more neighbours
+    are drawn of which the closest is taken, on average."""
+    far_in_context: float
+    """The same where words are chosen in context."""
     boundary: float
     """Share of the pairs of errors that fit in which word boundaries move."""
 
@@ -173,7 +176,8 @@ class _Writer:
         context: bool,
     ) -> None:
         self.words, self.fates, self.inserted = words, fates, inserted
-        self.settings, self.choice, self.draw, self.context = settings, choice, draw, context
+        self.boundary, self.far = settings.boundary, settings.far_in_context if context else settings.far
+        self.choice, self.draw = choice, draw
         self.vocabulary = lexicon.words()
         self.before = START
 
@@ -197,7 +201,7 @@ class _Writer:
                 place = self._merge(written, place)
             elif self._boundary(place, _SUBSTITUTED, _SHIFTED):
                 place = self._shift(written, place)
-            elif self.inserted[place] == 1 and self.draw() < self.settings.boundary:
+            elif self.inserted[place] == 1 and self.draw() < self.boundary:
                 written[place] = self._divided(place)
                 self.inserted[place] = 0
             else:
@@ -213,16 +217,15 @@ class _Writer:
             place + 1 < len(self.fates)
             and self.fates[place + 1] == following
             and not self.inserted[place]
-            and self.draw() < share * self.settings.boundary
+            and self.draw() < share * self.boundary
         )
 
     def _merge(self, written: list[Written], place: int) -> int:
         """One word for this one and the next; gives the place of the latter."""
-        one, other = self.words[place], self.words[place + 1]
-        heard = self.choice.option(merged(one.phones + other.phones), self.before, self._after(place + 1), self.draw)
+        options = alike(self.words[place].phones + self.words[place + 1].phones)
         written[place] = written[place + 1] = ""
-        if heard:
-            written[place] = self._word(heard[0])
+        if options.ranks:
+            written[place] = self._word(self.choice.option(options, self.before, self._after(place + 1), self.draw))
         else:
             kept = place if self.fates[place] == _SUBSTITUTED else place + 1
             written[kept] = self._substitute(kept)
@@ -231,21 +234,27 @@ class _Writer:
     def _shift(self, written: list[Written], place: int) -> int:
         """Two other words for this one and the next; gives the place of the latter."""
         one, other = self.words[place], self.words[place + 1]
-        found = split(one.phones + other.phones, len(one.phones))
-        heard = self.choice.option(found, self.before, self._after(place + 1), self.draw)
-        if heard:
-            written[place], written[place + 1] = self._word(heard[0]), self._word(heard[1])
-        else:
-            written[place] = self._substitute(place)
-            written[place + 1] = self._substitute(place + 1)
+        heard = self._two(one.phones + other.phones, len(one.phones), place + 1)
+        if heard is None:
+            heard = self._substitute(place), self._substitute(place + 1)
+        written[place], written[place + 1] = heard
         return place + 1
 
     def _divided(self, place: int) -> str:
         """Two words for this one."""
-        heard = self.choice.option(split(self.words[place].phones), self.before, self._after(place), self.draw)
-        if heard:
-            return f"{self._word(heard[0])} {self._word(heard[1])}"
-        return f"{self._substitute(place)} {self._insertion(1, place)}"
+        heard = self._two(self.words[place].phones, -1, place)
+        if heard is None:
+            heard = self._substitute(place), self._insertion(1, place)
+        return " ".join(heard)
+
+    def _two(self, phones: lexicon.Phones, at: int, last: int) -> tuple[str, str] | None:
+        """Two words that sound like `phones` and do not meet at phone `at`; None where there are none."""
+        places = cuts(phones, at)
+        if not places:
+            return None
+        cut = places[int(self.draw() * len(places))]
+        first = self._word(self.choice.option(alike(phones[:cut]), self.before, _NO_WORD, self.draw))
+        return first, self._word(self.choice.option(alike(phones[cut:]), self.before, self._after(last), self.draw))
 
     def _substitute(self, place: int) -> str:
         word, draw = self.words[place], self.draw
@@ -254,14 +263,18 @@ class _Writer:
             self.before = _rank(seen)
             return seen
         after = self._after(place)
-        if draw() < self.settings.far:
+        if draw() < self.far:
             return self._word(self._other(self.choice.far(word, self.before, after, draw), word, after))
         if word.respelled and draw() < word.respelled:
             spelt = respelled(word.plain, draw())
             if spelt != word.plain:
                 self.before = _NO_WORD
                 return spelt
-        rank = self.choice.near(word, self.before, after, draw, draw() < -self.settings.far)
+        rank = self.choice.near(word, self.before, after, draw)
+        extra = -self.far
+        while extra > 0 and draw() < extra:
+            rank = word.closer(rank, self.choice.near(word, self.before, after, draw))
+            extra -= 1
         return self._word(rank if rank >= 0 else self.choice.far(word, self.before, after, draw))
 
     def _other(self, rank: int, word: Word, after: int) -> int:

@@ -15,9 +15,9 @@ import numpy as np
 
 from ...path import check_range, lerp
 from ...registry import register
-from .choice import Draw
 from .generator import Errors, generate
 from .profile import Profile, load
+from .sampling import Draw
 from .words import Word, word_of
 
 _SPACE = re.compile(r"(\s+)")
@@ -95,7 +95,7 @@ def _uniform(rng: np.random.Generator, words: int) -> Draw:
 
 def _rewritten(text: str, words: list[Word], made: Errors) -> str:
     """The text, which has these spoken words, with them as they were written."""
-    pieces = _SPACE.split(text)  # words and white space in turn
+    pieces = _pieces(text)
     places = [2 * place for place, word in enumerate(map(word_of, pieces[::2])) if word.spoken]
     has_capitals = not text.islower()
     before = made.inserted[-1]
@@ -114,6 +114,16 @@ def _rewritten(text: str, words: list[Word], made: Errors) -> str:
                 pieces[at - 1] = ""  # the white space after a lost word takes the place of that before it
                 _close(pieces, at, word.suffix)
     return "" if nothing_yet and not any(map(str.strip, pieces)) else "".join(pieces)
+
+
+def _pieces(text: str) -> list[str]:
+    """Words and white space in turn."""
+    tokens = text.split()
+    if " ".join(tokens) != text:
+        return _SPACE.split(text)
+    pieces = [" "] * (2 * len(tokens) - 1)
+    pieces[::2] = tokens
+    return pieces
 
 
 def _close(pieces: list[str], at: int, suffix: str) -> None:

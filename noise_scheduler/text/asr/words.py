@@ -9,11 +9,11 @@ import math
 import re
 from collections.abc import Callable
 from functools import cached_property, lru_cache
-from itertools import accumulate
 from typing import NamedTuple
 
 from .. import lexicon
 from .neighbours import DISTANCE, FREQUENCY, neighbours
+from .sampling import cumulated
 
 _CLOSED_CLASSES = """
 a an the and or but if of to in on at by for with from as that this these those than so i you he she it we they me him
@@ -40,8 +40,8 @@ class Heard(NamedTuple):
     """Weights, cumulated to 1."""
     logs: list[float]
     """Logarithms of the weights to which associations with the words beside it are added."""
-    distances: list[float]
-    """Phone distances."""
+    distances: dict[int, float]
+    """Phone distances by rank."""
 
 
 class Word:
@@ -77,13 +77,17 @@ class Word:
         frequencies = lexicon.log_probabilities()
         ranks, distances = found.ranks.tolist(), found.distances.tolist()
         if not ranks:
-            return Heard([], [], [], [])
+            return Heard([], [], [], {})
         # A rare word is taken for a rare one more often than the frequencies say.
-        pull = FREQUENCY * (1.0 if self.rank < _FREQUENT else 0.8 if self.rank < _RARE else 0.5)
+        pull = FREQUENCY * (1.0 if 0 <= self.rank < _FREQUENT else 0.8 if 0 <= self.rank < _RARE else 0.5)
         logs = [pull * frequencies[rank] - DISTANCE * far for rank, far in zip(ranks, distances, strict=True)]
-        weights = list(accumulate(map(math.exp, logs)))
         in_context = [frequencies[rank] - DISTANCE * far for rank, far in zip(ranks, distances, strict=True)]
-        return Heard(ranks, [weight / weights[-1] for weight in weights], in_context, distances)
+        return Heard(ranks, cumulated(map(math.exp, logs)), in_context, dict(zip(ranks, distances, strict=True)))
+
+    def closer(self, one: int, other: int) -> int:
+        """Which of two words that it may be taken for sounds more like it."""
+        distances = self.heard.distances
+        return other if distances.get(other, 0.0) < distances.get(one, 0.0) else one
 
     def dressed(self, heard: str) -> str:
         """`heard` in the place of the core: with its capitals and the punctuation around it."""
