@@ -156,6 +156,12 @@ def _tied_table(found: dict[str, Any]) -> list[str]:
     gaps = [abs(row["expected"] - row["wer"]) for row in found["noises"].values()]
     within = sum(gap <= 0.15 for gap in gaps)
     lines += ["", f"Off by {statistics.fmean(gaps):.3f} on average; within .15 for {within} of {len(gaps)} noises.", ""]
+    both = found["rerecognise"]
+    lines += [
+        f"Of {both['utterances']} utterances that text/rerecognise heard, too: WER {both['wer']:.3f}, beside "
+        f"{both['fast_wer']:.3f} with less silence at the end, and {both['expected']:.3f} expected.",
+        "",
+    ]
     return lines
 
 

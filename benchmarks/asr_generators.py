@@ -1,7 +1,7 @@
 """What makes errors in transcripts: ``text/asr`` in its variants, and simpler things to compare it with.
 
 Every generator is set up on a training half, and then writes a hypothesis for each pair at the word error rate that the
-recogniser had in the pair's condition in that half, or the rates of the whole half where it knows no conditions.
+recogniser had in the pair's condition in that half.
 
 Public: `generators`, `condition_rates`.
 """
@@ -31,19 +31,18 @@ def generators(train: Sequence[Pair], *, rates: Rate | None = None) -> dict[str,
     rates = rates or condition_rates(train)
     fitted = str(Path(tempfile.mkdtemp(prefix="asr-profiles-")) / "fitted.json")
     said, heard = ([" ".join(getattr(pair, side)) for pair in train] for side in ("reference", "hypothesis"))
-    asr.fit(said, heard).save(fitted)
-    substitution, deletion, insertion = _kinds(train)
-    swaps = _Swaps(substitution, deletion, insertion)
+    conditions = [(pair.condition, pair.strength) for pair in train]
+    asr.fit(said, heard, conditions=conditions).save(fitted)
     return {
         "text/asr noise": _ours(rates, profile="noise"),
         "text/asr noise, context": _ours(rates, profile="noise", context=True),
         "text/asr conversation": _ours(rates, profile="conversation"),
         "text/asr fitted": _ours(rates, profile=fitted),
         "text/asr fitted, context": _ours(rates, profile=fitted, context=True),
-        "random swaps": swaps,
-        "homophones": _homophones(substitution + deletion + insertion),
-        "nlpaug keyboard": _nlpaug("keyboard", substitution + deletion + insertion),
-        "nlpaug spelling": _nlpaug("spelling", substitution + deletion + insertion),
+        "random swaps": _Swaps(rates, *_kinds(train)),
+        "homophones": _homophones(rates),
+        "nlpaug keyboard": _nlpaug("keyboard", rates),
+        "nlpaug spelling": _nlpaug("spelling", rates),
     }
 
 
@@ -69,26 +68,23 @@ def _ours(rate: Rate, **fields: Any) -> Generator:
 
 
 def _kinds(train: Sequence[Pair]) -> tuple[float, float, float]:
-    """Rates of substitutions, deletions and insertions, per word."""
-    counts = {"replace": 0, "delete": 0, "insert": 0}
-    for pair in train:
-        for kind, _, _ in edits(pair.reference, pair.hypothesis):
-            counts[kind] += 1
-    total = sum(len(pair.reference) for pair in train)
-    return counts["replace"] / total, counts["delete"] / total, counts["insert"] / total
+    """Shares of substitutions, deletions and insertions among the errors."""
+    kinds = [kind for pair in train for kind, _, _ in edits(pair.reference, pair.hypothesis)]
+    substituted, deleted, inserted = (kinds.count(kind) / len(kinds) for kind in ("replace", "delete", "insert"))
+    return substituted, deleted, inserted
 
 
 class _Swaps:
     """Words replaced by any word of the language, by its frequency; left out; put in: each on its own."""
 
-    def __init__(self, substitution: float, deletion: float, insertion: float) -> None:
-        self.rates = substitution, deletion, insertion
+    def __init__(self, rates: Rate, *shares: float) -> None:
+        self.rates, self.shares = rates, shares
         self.words = lexicon.words()
         chances = np.exp(np.array(lexicon.log_probabilities()))
         self.cumulative = np.cumsum(chances / chances.sum())
 
     def __call__(self, pair: Pair, rng: np.random.Generator) -> Words:
-        substitution, deletion, insertion = self.rates
+        substitution, deletion, insertion = (self.rates(pair) * share for share in self.shares)
         out: list[str] = []
         for word in pair.reference:
             chance = rng.random()
@@ -104,33 +100,35 @@ class _Swaps:
         return self.words[min(int(np.searchsorted(self.cumulative, rng.random())), len(self.words) - 1)]
 
 
-def _homophones(rate: float) -> Generator:
+def _homophones(rates: Rate) -> Generator:
     """Words that have homophones, replaced by one of them three times as often as words are wrong."""
 
     def write(pair: Pair, rng: np.random.Generator) -> Words:
         out = []
         for word in pair.reference:
             others = lexicon.homophones(word)
-            hit = bool(others) and rng.random() < min(1.0, 3 * rate)
+            hit = bool(others) and rng.random() < 3 * rates(pair)
             out.append(others[int(rng.integers(len(others)))] if hit else word)
         return tuple(out)
 
     return write
 
 
-def _nlpaug(kind: str, rate: float) -> Generator:
+def _nlpaug(kind: str, rates: Rate) -> Generator:
     import nlpaug.augmenter.char as characters
     import nlpaug.augmenter.word as whole_words
 
     if kind == "keyboard":
         augmenter = characters.KeyboardAug(
-            aug_word_p=min(0.9, rate), aug_char_p=0.2, aug_word_max=None, include_special_char=False,
-            include_numeric=False, include_upper_case=False,
+            aug_char_p=0.2, aug_word_max=None, include_special_char=False, include_numeric=False,
+            include_upper_case=False,
         )  # fmt: skip
     else:
-        augmenter = whole_words.SpellingAug(aug_p=min(0.9, rate), aug_max=None)
+        augmenter = whole_words.SpellingAug(aug_max=None)
+    field = "aug_word_p" if kind == "keyboard" else "aug_p"
 
     def write(pair: Pair, rng: np.random.Generator) -> Words:
+        setattr(augmenter, field, min(0.9, rates(pair)))
         seed = int(rng.integers(2**32))
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002  # nlpaug draws from the global generators

