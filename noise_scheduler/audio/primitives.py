@@ -260,13 +260,9 @@ def _over_time(samples: int, times: Doubles, values: Doubles, sample_rate: float
 
 def _on_bins(hertz: Doubles, gain: Doubles, bins: Wave) -> Wave:
     """A gain that is given at some frequencies at the frequencies of all bins, by straight lines over up to 4 Hz."""
-    step = max(1, int(_BIN_HZ / float(bins[-1] / len(bins))))
-    first = float(bins[0])
-    knots = np.interp(
-        first + np.arange(knots_for(step, len(bins))) * (step * (float(bins[-1]) - first) / max(1, len(bins) - 1)),
-        hertz,
-        gain,
-    )
+    spacing = float(bins[-1] - bins[0]) / (len(bins) - 1) if len(bins) > 1 else _BIN_HZ
+    step = max(1, int(_BIN_HZ / spacing))
+    knots = np.interp(float(bins[0]) + np.arange(knots_for(step, len(bins))) * (step * spacing), hertz, gain)
     return between_knots(knots.astype(np.float32), step, len(bins))
 
 
