@@ -177,7 +177,7 @@ class Shift:
     Source: `Shift` of audiomentations, without rollover.
     """
 
-    moves_time: ClassVar[bool] = True
+    keeps_waveform: ClassVar[bool] = False
 
     shift_range: Range = (0.0002, 0.08)
     """Shift as a share of the wave's length (mild, extreme), in [1e-6, 1]; level moves along it in equal ratios, and

@@ -41,7 +41,7 @@ class Pitch:
     """
 
     affects_label: ClassVar[bool] = True
-    moves_time: ClassVar[bool] = True
+    keeps_waveform: ClassVar[bool] = False
 
     semitones_range: Range = (0.05, 14.0)
     """Shift (mild, extreme) in semitones, in [0.001, 36]; level moves along it in equal ratios, and below level .05 to
@@ -76,9 +76,9 @@ class Speed:
     """
 
     affects_label: ClassVar[bool] = True
-    moves_time: ClassVar[bool] = True
+    keeps_waveform: ClassVar[bool] = False
 
-    change_range: Range = (0.002, 0.7)
+    change_range: Range = (0.002, 0.4)
     """Change of speed (mild, extreme), in [1e-5, 7]: at .1 the wave is played 1.1 times as fast, or 1.1 times as slow.
     Level moves along it in equal ratios, and below level .05 to nothing at 0."""
     direction: str = "either"
@@ -107,7 +107,7 @@ class Tempo:
     """
 
     affects_label: ClassVar[bool] = True
-    moves_time: ClassVar[bool] = True
+    keeps_waveform: ClassVar[bool] = False
 
     change_range: Range = (0.002, 0.4)
     """Change of tempo (mild, extreme), in [1e-5, 7]: at .1 the speech is 1.1 times as fast, or 1.1 times as slow. Level
@@ -138,7 +138,7 @@ class ClockDrift:
     mismatch for ad hoc microphone array", Signal Processing 107 (2015).
     """
 
-    moves_time: ClassVar[bool] = True
+    keeps_waveform: ClassVar[bool] = False
 
     drift_ppm_range: Range = (20.0, 1e5)
     """Drift (mild, extreme) in millionths, in [0.1, 500000]; level moves along it in equal ratios, and below level .05
