@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from noise_scheduler import registry
 from noise_scheduler.audio.speed import ClockDrift, Pitch, Speed, Tempo
 from noise_scheduler.testing import check_noise, example_samples
 
@@ -103,3 +104,9 @@ def test_both_directions_are_drawn():
 def test_bad_fields_are_refused(noise, fields, named):
     with pytest.raises(ValueError, match=named):
         noise(**fields)
+
+
+def test_noises_that_may_change_the_label_say_so():
+    flagged = {name for name in NOISES if getattr(registry.build(name), "affects_label", False)}
+    assert flagged == {"audio/pitch", "audio/speed", "audio/tempo"}
+    assert all("emotion label" in " ".join(registry.describe(name).doc.split()) for name in flagged)

@@ -6,7 +6,7 @@ samples the run begins, and is interpolated between five such places. The error 
 rate, and −38 dB at .4.
 
 `stretched` is WSOLA: windows of 32 ms are laid over each other at another distance than they were taken from, each from
-where it best continues the one before. The match is looked for at a rate near 16 kHz, over 8 ms to either side, in
+where it best continues the one before. The match is looked for at a rate near 16 kHz, over 6 ms to either side, in
 windows at their nominal places for all of them at once; what is used of it is how far apart two consecutive windows
 should lie.
 
@@ -37,7 +37,7 @@ _PASSBAND = 0.97
 _BLOCK = 1 << 13
 
 _WINDOW_S = 0.032
-_SEARCH_S = 0.008
+_SEARCH_S = 0.00625  # to either side: together the period of 80 Hz
 _HOMING = 0.3  # of the likeness is taken off at the ends of the search, so that windows stay near their places
 _SEARCH_RATE_HZ = 16000.0
 _WINDOWS_AT_ONCE = 64
