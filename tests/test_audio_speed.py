@@ -3,7 +3,7 @@ import pytest
 
 from noise_scheduler import registry
 from noise_scheduler.audio.speed import ClockDrift, Pitch, Speed, Tempo
-from noise_scheduler.testing import check_noise, example_samples
+from noise_scheduler.testing import example_samples
 
 RATE = 16000
 NOISES = ("audio/pitch", "audio/speed", "audio/tempo", "audio/clock_drift")
@@ -25,11 +25,6 @@ def peak_hz(wave: np.ndarray) -> float:
     top = int(spectrum.argmax())
     left, middle, right = spectrum[top - 1 : top + 2]
     return (top + (left - right) / (left - 2 * middle + right) / 2) * RATE / size
-
-
-@pytest.mark.parametrize("name", NOISES)
-def test_contract(name):
-    check_noise(name)
 
 
 @pytest.mark.parametrize("semitones", [0.5, 3.0, 12.0])
