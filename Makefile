@@ -1,6 +1,6 @@
 # make demo: install, generate the demo corpus, train, evaluate, write runs/demo/report.html
 # make test: install, run the test suite
-# make profiles: measure the calibration of pictures and clips anew
+# make profiles: measure the calibration anew
 # make docs: write the catalogue of noises and draw the pictures of the documentation anew
 PYTHON ?= python3
 BIN := .venv/bin
@@ -42,6 +42,8 @@ profiles: .venv/ready
 	$(BIN)/noise-scheduler calibrate image data/corpora/photos/calibration --draws 6 -o noise_scheduler/calibration/photos.json
 	$(BIN)/noise-scheduler calibrate image data/corpora/faces/calibration --draws 6 -o noise_scheduler/calibration/faces.json
 	$(BIN)/noise-scheduler calibrate video data/corpora/clips/calibration --draws 6 --samples 16 -o noise_scheduler/calibration/video.json
+	$(BIN)/noise-scheduler calibrate audio data/corpora/speech/calibration --draws 6 --samples 33 -o noise_scheduler/calibration/speech.json
+	$(BIN)/noise-scheduler calibrate text data/corpora/text/calibration --draws 24 --samples 134 -o noise_scheduler/calibration/text.json
 
 clean:
 	rm -rf .venv runs data

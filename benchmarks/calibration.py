@@ -1,11 +1,11 @@
-"""Does calibration hold on pictures and clips that it was not measured on?
+"""Does calibration hold on pictures, clips, voices and sentences that it was not measured on?
 
-    python -m benchmarks.corpora        # once: fetches the pictures
+    python -m benchmarks.corpora        # once: fetches the samples
     python -m benchmarks.calibration    # all shipped profiles; or --profile faces, --noises "image/*blur"
 
-For every noise of a profile, at 20 levels, on all held-out samples (other people, other scenes): mean severity against
-level × its maximum, and how much severity scatters over the samples. Written: benchmarks/results/calibration.json and
-calibration.md.
+For every noise of a profile, at 20 levels, on all held-out samples (other people, scenes, voices, sentences): mean
+severity against level × its maximum, and how much severity scatters over the samples. Written:
+benchmarks/results/calibration.json and calibration.md.
 """
 
 from __future__ import annotations
@@ -30,8 +30,11 @@ from noise_scheduler.calibration.corpus import read_corpus
 from noise_scheduler.calibration.measure import Sample
 from noise_scheduler.files import write_whole
 
-CORPORA = {"photos": "photos", "faces": "faces", "video": "clips"}
+CORPORA = {"photos": "photos", "faces": "faces", "video": "clips", "speech": "speech", "text": "text"}
 """Profile → the folder of its held-out samples."""
+
+DRAWS = {"speech": 2, "text": 20}
+"""Of each sample at each level where it is not one: for a text they scatter widely."""
 
 LEVELS = np.arange(1, 21) / 20
 MOST_DEVIATION, MEAN_DEVIATION, MOST_SPREAD = 0.05, 0.02, 0.12
@@ -74,15 +77,15 @@ def set_up(profile: str, kind: str, corpus: list[Sample]) -> None:
     global _profile, _corpus, _measures
     cv2.setNumThreads(1)
     _profile, _corpus = profile, corpus
-    _measures = [severity.against(kind, x) for x, _ in corpus]
+    _measures = [severity.against(kind, x, **context) for x, context in corpus]
 
 
 def severities(noise: str) -> np.ndarray:
-    """(levels, samples); a sample has one random stream at all levels."""
+    """(levels, samples and draws); a sample has the same random streams at all levels."""
     built = build(noise)
     trials = [
         (*severity.trial(built, x, against), context) for (x, context), against in zip(_corpus, _measures, strict=True)
-    ]
+    ] * DRAWS.get(_profile, 1)
     return np.array(
         [
             [

@@ -157,16 +157,16 @@ def test_pictures_and_clips_have_their_own_profiles():
 
 
 def test_other_kinds_stay_native():
-    wave = np.zeros(100, np.float32)
-    noise = ns.build("audio/white_noise")
-    assert locate(calibration.usual(), "audio/white_noise", noise, 0.4, wave) == (0.4, {"scale": "native"})
+    frames = np.zeros((5, 4), np.float32)
+    noise = ns.build("feature/beta_schedule")
+    assert locate(calibration.usual(), "feature/beta_schedule", noise, 0.4, frames) == (0.4, {"scale": "native"})
 
 
 def test_plans_name_their_profiles_and_records_say_the_scale(mine):
     noises = {"video": ["image/gaussian_noise"], "text": ["text/keyboard"]}
     sample = {"video": scene(3), "text": "one two three"}
     usual = ns.NoiseScheduler(noises, level=0.5, condition=ns.fixed("video"))
-    assert set(usual.plan("a").profiles) == {"image", "video"}
+    assert set(usual.plan("a").profiles) == {"image", "text", "video"}
     noisy, record = usual(sample, id="a")
     assert record.profiles["image"] == str(profile_of("photos"))
     assert record.hits[0].achieved["scale"] == "photos"
@@ -179,7 +179,9 @@ def test_plans_name_their_profiles_and_records_say_the_scale(mine):
     assert again == record_own
     np.testing.assert_array_equal(ns.replay(sample, again)["video"], noisy_own["video"])
     assert ns.NoiseScheduler.from_dict(own.to_dict()) == own
-    off = ns.NoiseScheduler(noises, level=0.5, condition=ns.fixed("video"), profiles={"image": "none", "video": "none"})
+    off = ns.NoiseScheduler(
+        noises, level=0.5, condition=ns.fixed("video"), profiles=dict.fromkeys(("image", "text", "video"), "none")
+    )
     assert off.plan("a").profiles == {}
     assert off(sample, id="a")[1].hits[0].achieved["scale"] == "native"
 
@@ -239,8 +241,8 @@ def test_mistakes_name_the_remedy(mine, measured, tmp_path):
         ns.NoiseScheduler({"video": ["image/half_fog"]}, profiles={"image": str(mine)})
     with pytest.raises(ValueError, match="does not reach severity"):
         max_severity("image/colour_cast")
-    with pytest.raises(ValueError, match="audio/reverb is not calibrated"):
-        max_severity("audio/reverb")
+    with pytest.raises(ValueError, match="feature/beta_schedule is not calibrated"):
+        max_severity("feature/beta_schedule")
     plain = {"record": 1, "id": 1, "step": 0, "key": 32 * "0", "config": "", "hits": []}
     with pytest.raises(ValueError, match="NAME@DIGEST"):
         ns.Record.from_json(json.dumps(plain | {"profiles": {"image": 3}}))
@@ -299,7 +301,7 @@ def test_corpus_of_a_folder(tmp_path):
     assert len(read_corpus("image", tmp_path, most=4, side=32)) == 4  # others take the place of what cannot be read
     with pytest.raises(ValueError, match="two are needed"):
         read_corpus("video", tmp_path, most=3, side=32)
-    with pytest.raises(ValueError, match="cannot be calibrated; valid: image, video"):
+    with pytest.raises(ValueError, match="cannot be calibrated; valid: audio, image, text, video"):
         read_corpus("scent", tmp_path, most=3, side=32)
 
 

@@ -102,7 +102,7 @@ def _analysis(sample_rate: float) -> tuple[Floats, int, Floats]:
 
 
 def _smooth(pictures: Floats) -> Floats:
-    """Gaussian means in windows of 9 x 9 cells, the picture being mirrored at its borders; (pictures, bands, frames)."""
+    """Gaussian means in windows of 9 x 9 cells, mirrored at the borders; (pictures, bands, frames)."""
     taps = np.exp(-0.5 * (np.arange(_RADIUS + 1) / _SIGMA) ** 2)
     taps = (taps / (2 * taps.sum() - 1)).astype(np.float32)
     _, bands, frames = pictures.shape
