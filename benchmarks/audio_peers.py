@@ -3,7 +3,7 @@
 A transform is built once and called as its users do: audiomentations on a float32 array (samples,), torchaudio on a
 tensor (1, samples), torch-audiomentations on a tensor (1, 1, samples). Peers that need recordings of noise or of rooms
 get them from a folder that `material` writes; those of torch-audiomentations 0.12 cannot read files with torchaudio
-2.11 and are left out.
+2.11 and are left out, and so is its `PitchShift`, which finds no shift of a given size.
 
 Public: `PEERS`, `FIELDS`, `LIBRARIES`, `material`, `to_input`, `to_wave`.
 """
@@ -277,14 +277,6 @@ PEERS: dict[str, tuple[Peer, ...]] = {
     "pitch": (
         _a("PitchShift", lambda v: _both(("min_semitones", "max_semitones"), v), 0.05, 14, ratios=True),
         _t("pitch_shift", lambda wave, steps, rate: F.pitch_shift(wave, rate, steps), 0.1, 14, ratios=True),
-        _u(
-            "PitchShift",
-            lambda v: {"min_transpose_semitones": v, "max_transpose_semitones": v + 1},
-            1,
-            14,
-            ratios=True,
-            whole=True,
-        ),
     ),
     "tempo": (_a("TimeStretch", lambda v: _both(("min_rate", "max_rate"), 1 + v), 0.001, 1, ratios=True),),
     "speed": (

@@ -33,7 +33,7 @@ DIRECTIONS = ("either", "up", "down")
 @register("audio/pitch", stage="source")
 @dataclass(frozen=True, slots=True)
 class Pitch:
-    """Shift the pitch of the voice, formants and all, at its own tempo. May change what an emotion label means.
+    """Shift the pitch of the voice, formants and all, at its own tempo. May change an emotion label.
 
     The shift grows along `semitones_range`, upwards or downwards.
     Achieved: `semitones`, negative for downwards.
@@ -78,7 +78,7 @@ class Speed:
     affects_label: ClassVar[bool] = True
     keeps_waveform: ClassVar[bool] = False
 
-    change_range: Range = (0.002, 0.7)
+    change_range: Range = (0.002, 0.4)
     """Change of speed (mild, extreme), in [1e-5, 7]: at .1 the wave is played 1.1 times as fast, or 1.1 times as slow.
     Level moves along it in equal ratios, and below level .05 to nothing at 0."""
     direction: str = "either"
