@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..path import check_range, lerp
+from ..path import check_number, check_range, lerp
 from ..registry import register
 from .background import add_noise
 from .recordings import check_folder, draw_stretch, recordings
@@ -48,8 +48,7 @@ class Babble:
     def __post_init__(self) -> None:
         check_folder(self.folder)
         check_range("snr_db_range", self.snr_db_range, -100.0, 100.0, falling=True)
-        if not isinstance(self.talkers, int) or not 1 <= self.talkers <= 100:
-            raise ValueError(f"talkers must be a whole number in [1, 100], not {self.talkers!r}")
+        check_number("talkers", self.talkers, 1, 100, whole=True)
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float

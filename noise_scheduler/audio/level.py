@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
-from ..path import Range, check_range, lerp
+from ..path import Range, check_number, check_range, lerp
 from ..registry import register
 from .background import white
 from .speech_level import active_power, energy
@@ -45,8 +45,7 @@ class Gain:
 
     def __post_init__(self) -> None:
         check_range("loss_db_range", self.loss_db_range, 0.0, 120.0)
-        if not -140 <= self.noise_floor_dbov <= 0:
-            raise ValueError(f"noise_floor_dbov must be in [-140, 0] dB, not {self.noise_floor_dbov!r}")
+        check_number("noise_floor_dbov", self.noise_floor_dbov, -140, 0, "dB")
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float
@@ -89,8 +88,7 @@ class Fading:
 
     def __post_init__(self) -> None:
         check_range("fade_db_range", self.fade_db_range, 0.0, 200.0)
-        if not 0 < self.fades_per_s <= 50:
-            raise ValueError(f"fades_per_s must be in (0, 50] per second, not {self.fades_per_s!r}")
+        check_number("fades_per_s", self.fades_per_s, 0, 50, "per second", above=True)
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float

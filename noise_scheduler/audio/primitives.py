@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
-from ..path import Range, check_range, fade_in, lerp, loglerp
+from ..path import Range, check_number, check_range, fade_in, lerp, loglerp
 from ..registry import register
 from .background import add_noise
 from .colour import coloured
@@ -92,7 +92,7 @@ class RandomGainCurve:
 
     def __post_init__(self) -> None:
         check_range("deviation_db_range", self.deviation_db_range, 1e-3, 200.0)
-        _check_time_constant(self.time_constant_s)
+        check_number("time_constant_s", self.time_constant_s, 0.005, 100, "s")
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float
@@ -161,9 +161,8 @@ class RandomNoise:
     def __post_init__(self) -> None:
         check_range("snr_db_range", self.snr_db_range, -100.0, 100.0, falling=True)
         for name in ("spectrum_deviation_db", "envelope_deviation_db"):
-            if not 0 <= getattr(self, name) <= 60:
-                raise ValueError(f"{name} must be in [0, 60], not {getattr(self, name)!r}")
-        _check_time_constant(self.time_constant_s)
+            check_number(name, getattr(self, name), 0, 60, "dB")
+        check_number("time_constant_s", self.time_constant_s, 0.005, 100, "s")
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float
@@ -293,8 +292,3 @@ def _at_power_of(wave: Wave, noisy: Wave) -> Wave:
     if after > 0:
         noisy *= np.float32(math.sqrt(energy(wave) / after))
     return noisy
-
-
-def _check_time_constant(seconds: float) -> None:
-    if not 0.005 <= seconds <= 100:
-        raise ValueError(f"time_constant_s must be in [0.005, 100], not {seconds!r}")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..path import Range, check_range, lerp
+from ..path import Range, check_flag, check_range, lerp
 from ..registry import register
 
 Wave = npt.NDArray[np.float32]
@@ -43,6 +43,7 @@ class BitDepth:
 
     def __post_init__(self) -> None:
         check_range("bits_range", self.bits_range, 1.0, 20.0, falling=True)
+        check_flag("dither", self.dither)
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
-from ..path import Range, check_range, fade_in, loglerp
+from ..path import Range, check_flag, check_range, fade_in, loglerp
 from ..registry import register
 from .filters import overlap_save
 
@@ -46,6 +46,7 @@ class Resample:
 
     def __post_init__(self) -> None:
         check_range("rate_hz_range", self.rate_hz_range, 1.0, 1e6, falling=True)
+        check_flag("alias", self.alias)
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float
