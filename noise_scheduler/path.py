@@ -53,8 +53,9 @@ def check_number(
     """
     fits = (isinstance(value, int) if whole else True) and _is_number(value) and low <= value <= high
     if not fits or (above and value == low):
-        kind, opening = "whole number" if whole else "number", "(" if above else "["
-        raise ValueError(f"{name} must be a {kind} in {opening}{low:.10g}, {high:.10g}] {unit}".rstrip() + f", not {value!r}")
+        kind = "whole number" if whole else "number"
+        interval = f"{'(' if above else '['}{low:.10g}, {high:.10g}] {unit}".rstrip()
+        raise ValueError(f"{name} must be a {kind} in {interval}, not {value!r}")
 
 
 def check_flag(name: str, value: bool) -> None:

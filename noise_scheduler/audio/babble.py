@@ -73,7 +73,7 @@ class Babble:
     def _from_own_speech(self, wave: Wave, rng: np.random.Generator) -> Wave:
         """The sum of the talkers, all of the same level, for they all are the same speech."""
         speech: Wave = wave.reshape(-1, wave.shape[-1]).mean(0)[::-1].copy()
-        if energy(speech) == 0 and wave.any():  # channels in opposite phase
+        if energy(speech) == 0 and wave.ndim > 1:  # channels in opposite phase
             speech = wave[0, ::-1].copy()
         starts, speeds = rng.random((2, self.talkers))
         voices = np.zeros_like(speech)

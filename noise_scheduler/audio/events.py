@@ -16,7 +16,8 @@ import numpy.typing as npt
 from ..path import check_range, lerp, loglerp
 from ..registry import register
 from .background import NOMINAL_SPEECH_POWER
-from .recordings import check_folder, kept, mono, parts, recordings, resampled
+from .recordings import check_folder, kept, mono, parts, recordings
+from .resampling import resampled
 from .speech_level import active_power, energy
 from .struck import Sound, lay, sound_of, sounds
 

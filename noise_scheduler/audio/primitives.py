@@ -22,11 +22,11 @@ import numpy.typing as npt
 from ..extras import need
 from ..path import Range, check_number, check_range, fade_in, lerp, loglerp
 from ..registry import register
+from .amplitude import at_power_of
 from .background import add_noise
 from .colour import coloured
 from .convolution import convolved
 from .envelope import between_knots, knots_for
-from .speech_level import energy
 
 Wave = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -70,7 +70,7 @@ class RandomFilter:
         deviation_db = loglerp(self.deviation_db_range, level) * fade_in(level)
         hertz, curve = _response(rng, sample_rate)
         noisy = _filtered(wave, hertz, _gain(deviation_db * curve), sample_rate)
-        return _at_power_of(wave, noisy), {"deviation_db": deviation_db}
+        return at_power_of(wave, noisy), {"deviation_db": deviation_db}
 
 
 @register("audio/random_gain_curve", stage="channel")
@@ -100,7 +100,7 @@ class RandomGainCurve:
         """Change the volume of a wave (samples,) or (channels, samples), float32."""
         deviation_db = loglerp(self.deviation_db_range, level) * fade_in(level)
         noisy = wave * _gain_over_time(rng, wave.shape[-1], deviation_db, self.time_constant_s, sample_rate)
-        return _at_power_of(wave, noisy), {"deviation_db": deviation_db}
+        return at_power_of(wave, noisy), {"deviation_db": deviation_db}
 
 
 @register("audio/time_frequency_mask", stage="channel")
@@ -182,7 +182,7 @@ class RandomChain:
     """Replace the wave by the average of three random chains of primitives.
 
     Each chain applies one or two of filter, gain curve, mask and noise; the chains are averaged with random weights.
-    What each primitive is applied at is a level of its own, up to .3 below one that rises along `strength_range`.
+    What each primitive is applied at is a level of its own, up to 30 % below one that rises along `strength_range`.
     Achieved: `strength`, and `chains`, the primitives by their first letters (t for the mask).
     Source: AugMix, Hendrycks et al., ICLR 2020, with the primitives of PRIME, Modas et al., ECCV 2022.
     """
@@ -284,11 +284,3 @@ def _outside(intervals: Doubles, edge: float, end: float) -> tuple[Doubles, Doub
     places = np.stack([ends - half, ends + half], 1).reshape(-1)
     values = np.tile([1.0, 0.0, 0.0, 1.0], len(intervals))
     return np.concatenate([[-edge], places, [end + edge]]), np.concatenate([[1.0], values, [1.0]])
-
-
-def _at_power_of(wave: Wave, noisy: Wave) -> Wave:
-    """`noisy`, in place, at the power of `wave`."""
-    after = energy(noisy)
-    if after > 0:
-        noisy *= np.float32(math.sqrt(energy(wave) / after))
-    return noisy

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from ..path import Range, check_flag, check_range, lerp
 from ..registry import register
+from .amplitude import peak_of
 
 Wave = npt.NDArray[np.float32]
 
@@ -49,7 +50,7 @@ class BitDepth:
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float
     ) -> tuple[Wave, dict[str, float]]:
         bits = lerp(self.bits_range, level)
-        peak = _peak(wave)
+        peak = peak_of(wave)
         if peak == 0:
             return wave.copy(), {"bits": bits}
         steps = 2 ** (bits - 1)
@@ -85,7 +86,7 @@ class MuLaw:
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float
     ) -> tuple[Wave, dict[str, float]]:
         bits = lerp(self.bits_range, level)
-        peak = _peak(wave)
+        peak = peak_of(wave)
         if peak == 0:
             return wave.copy(), {"bits": bits}
         magnitudes = np.abs(wave)
@@ -101,7 +102,3 @@ def _expanded(bits: float) -> npt.NDArray[np.float64]:
     borders = np.append(np.expm1(codes / steps * math.log1p(_MU)) / _MU * _GRID, _GRID)
     values = np.expm1((codes + 0.5) / steps * math.log1p(_MU)) / _MU
     return np.repeat(values, np.diff(np.rint(borders).astype(np.int64)))
-
-
-def _peak(wave: Wave) -> float:
-    return max(float(wave.max()), -float(wave.min()))
