@@ -69,6 +69,15 @@ def test_resampled_has_the_length_of_the_new_rate():
         assert resampled(np.ones(1000, np.float32), from_hz, to_hz).shape == (length,)
 
 
+def test_resampling_keeps_a_tone_and_removes_what_would_alias():
+    t = np.arange(44100) / 44100
+    tones = (np.sin(2 * np.pi * 1000 * t) + np.sin(2 * np.pi * 11000 * t)).astype(np.float32)
+    low = resampled(tones, 44100, 16000.0)
+    assert len(low) == 16000
+    expected = np.sin(2 * np.pi * 1000 * np.arange(16000) / 16000)
+    assert low[500:-500] == pytest.approx(expected[500:-500], abs=0.01)
+
+
 def test_bad_fields_are_refused():
     with pytest.raises(ValueError, match="rate_hz_range"):
         Resample((1000.0, 2000.0))

@@ -5,15 +5,17 @@ parts of up to a minute, so that a long one costs no more than what is drawn fro
 loop, a single event, an impulse response) is kept in a cache that all noises of the process share, of which the least
 recently used is dropped first.
 
-Public: `recordings`, `check_folder`, `parts`, `kept`, `Stretch`, `draw_stretch`, `loop`, `mono`, `broken`.
+Public: `recordings`, `check_folder`, `parts`, `kept`, `Stretch`, `draw_stretch`, `loop`, `mono`, `listed`,
+`broken`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -32,6 +34,7 @@ SUFFIXES = (".wav", ".flac", ".ogg")
 _PART_S = 60.0
 _CROSSFADE_S = 0.02
 _CACHE_BYTES = 128 * 2**20
+_LISTED = 8
 
 
 def check_folder(folder: str) -> None:
@@ -137,6 +140,16 @@ def mono(file: Path, frames: Wave) -> Wave:
     if not wave.any() and parts(file)[0] == 1:  # a silent stretch of a longer recording is fine: it adds nothing
         raise broken(file, "it is silent")
     return wave
+
+
+def listed(names: Iterable[str]) -> str:
+    """The names of what was drawn, each once, for the record; of more than eight, a digest stands for the others."""
+    different = list(dict.fromkeys(names))
+    first, others = different[:_LISTED], different[_LISTED:]
+    if others:
+        digest = hashlib.blake2b("\n".join(others).encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
+        first.append(f"{len(others)} more ({digest})")
+    return ", ".join(first)
 
 
 def broken(file: Path, fault: str) -> ValueError:
