@@ -1,6 +1,7 @@
 """Expected word error rates: the curves, how causes add up, what is read from records, and the fit to a recogniser."""
 
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -73,8 +74,15 @@ def test_a_noise_that_is_not_calibrated_counts_by_its_level():
     assert list(heard([hit("audio/clipping", level=0.5)])) == [("severity", pytest.approx(0.35))]
 
 
-def test_it_survives_json():
+def test_it_survives_json_and_the_way_to_another_process():
     assert Hearing.from_dict(HEARING.to_dict()) == HEARING
+    assert pickle.loads(pickle.dumps(HEARING)) == HEARING
+
+
+@pytest.mark.parametrize(("errors", "words"), [([1] * 8, [0, *[5] * 7]), ([-1, *[1] * 7], [5] * 8)])
+def test_a_fit_to_impossible_counts_is_refused(errors, words):
+    with pytest.raises(ValueError, match="words must be ≥ 1 and errors ≥ 0"):
+        fit([[hit(snr_db=3.0)]] * 8, errors, words, HEARING)
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,9 @@ class Hearing:
                 raise ValueError(f"{quantity}: a response is (midpoint, scale {sign}), not {response!r}")
         object.__setattr__(self, "responses", MappingProxyType(dict(self.responses)))
 
+    def __reduce__(self) -> Any:
+        return Hearing, (self.floor, dict(self.responses))
+
     def wer(self, hits: Sequence[Hit]) -> float:
         """The expected WER, in [0, 1), of speech on which noises were executed; `floor` for none."""
         kept = 1 - self.floor
@@ -126,13 +129,16 @@ def fit(noises: Sequence[Sequence[Hit]], errors: Sequence[int], words: Sequence[
         start: where the search begins.
 
     Raises:
-        ValueError: the sequences have different lengths, or there are fewer than 8 utterances.
+        ValueError: the sequences have different lengths, there are fewer than 8 utterances, or one has no words or a
+            negative number of errors.
     """
     if not len(noises) == len(errors) == len(words) or len(words) < _LEAST_UTTERANCES:
         raise ValueError(
             f"a hearing is fitted to {_LEAST_UTTERANCES} utterances or more, with hits, errors and words of each, not "
             f"{len(noises)}, {len(errors)} and {len(words)}"
         )
+    if min(words) < 1 or min(errors) < 0:
+        raise ValueError("words must be ≥ 1 and errors ≥ 0 in every utterance; leave out those with an empty reference")
     told = [list(heard(hits)) for hits in noises]
     found = [name for name in QUANTITIES if name in start.responses and any(name == n for t in told for n, _ in t)]
     wers = np.minimum(np.asarray(errors, float) / np.asarray(words, float), 1.0)
