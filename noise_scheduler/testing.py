@@ -191,14 +191,16 @@ def _check_pieces(noise: Noise, name: str) -> None:
 def _check_rise(noise: Noise, name: str, draws: int) -> None:
     """Mean distortion rises strictly with level; a noise that is all or nothing says `graded = False`.
 
-    Of a noise of sound that says `keeps_waveform = False`, it is the severity: two waves of which one has slipped, or
-    was coded for the ear alone, differ by as much as they can, sample by sample, however close they sound.
+    Of a noise of sound that says `keeps_waveform = False`, it is the severity: a wave that was coded for the ear alone
+    differs by as much as it can, sample by sample, however close it sounds. So it is of one that moves sound in time.
     """
     _, x, context = example_samples(name.partition("/")[0])[0]
     if severity.moves_pixels(noise):
         x = severity.ramps(x.shape)
     distortion: Callable[[Any], float] = partial(_distortion, x)
-    if not getattr(noise, "keeps_waveform", True):
+    if severity.moves_sound(noise):
+        x, distortion = severity.trial(noise, x, distortion, **context)
+    elif not getattr(noise, "keeps_waveform", True):
         distortion = severity.against("audio", x, **context)
     means = [
         float(np.mean([distortion(_noisy(noise, name, x, level, context, seed=seed)) for seed in range(draws)]))
