@@ -129,8 +129,9 @@ def _coded(image: Pixels, suffix: str, options: list[list[int]]) -> tuple[Pixels
         coded_bytes += code.size
         decoded = cv2.imdecode(code, cv2.IMREAD_COLOR if channels == 3 else cv2.IMREAD_GRAYSCALE)
         if channels == 3:
-            cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB, dst=decoded)
-        out[...] = decoded.reshape(frame.shape)
+            cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB, dst=out)
+        else:
+            out[...] = decoded.reshape(frame.shape)
     return noisy.reshape(image.shape), {
         "quality": sum(chosen[1] for chosen in options) / len(options),
         "bits_per_pixel": 8 * coded_bytes / (len(frames) * height * width),

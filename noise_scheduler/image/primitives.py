@@ -21,6 +21,7 @@ import numpy.typing as npt
 from ..extras import need
 from ..path import Range, check_range, fade_in, lerp, loglerp
 from ..registry import register
+from .byte_table import map_greys
 from .drift import Held, check_time_constant, drifts, smooth_paths
 from .frames import frame_streams
 from .geometry import ElasticWarp
@@ -118,7 +119,6 @@ class RandomTone:
         first_frame: int = 0,
     ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
         """Bend the tones of an image (H, W, C) or a clip (T, H, W, C), uint8."""
-        cv2 = need("cv2", extra="image")
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
         channels = frames.shape[3]
         departure = loglerp(self.departure_range, level) * fade_in(level)
@@ -135,7 +135,7 @@ class RandomTone:
             bend = waves @ of_channels.T
             bend *= departure / math.sqrt(float((bend**2).mean()))
             curve = np.rint(255 * np.clip(grey[:, None] + bend, 0, 1)).astype(np.uint8)
-            out[...] = cv2.LUT(frame, curve[:, None]).reshape(frame.shape)
+            map_greys(frame, curve, out)
         return noisy.reshape(image.shape), {"departure": departure}
 
 

@@ -83,7 +83,7 @@ class SensorNoise:
         counts = np.zeros(256)
         for out, frame, fresh in zip(noisy, frames, frame_streams(rng, len(frames), first_frame), strict=True):
             expose(frame, table, fresh, out)
-            counts += grey_shares(frame).sum(1)
+            counts += grey_shares(frame)
 
         achieved = {"iso": iso}
         signal_power = float(counts @ signal_e**2)
