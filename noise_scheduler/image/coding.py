@@ -38,7 +38,7 @@ class Jpeg:
     Source: ITU-T T.81; quality as in the Independent JPEG Group's library.
     """
 
-    quality_range: Range = (95.0, 1.0)
+    quality_range: Range = (98.0, 1.0)
     """Quality (mild, extreme) of the IJG library, in [1, 99]."""
     time_constant_s: float | Held = 1.0
     """On a clip, seconds over which the quality stays much the same, or "held"."""
@@ -71,7 +71,7 @@ class WebP:
     Source: RFC 9649 and RFC 6386; quality as in libwebp.
     """
 
-    quality_range: Range = (95.0, 1.0)
+    quality_range: Range = (100.0, 1.0)
     """Quality (mild, extreme) of libwebp, in [1, 100]."""
     time_constant_s: float | Held = 1.0
     """On a clip, seconds over which the quality stays much the same, or "held"."""

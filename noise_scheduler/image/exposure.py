@@ -138,7 +138,7 @@ class Backlight:
     Source: backlit scenes of Li & Wu, "Learning-based restoration of backlit images", IEEE TIP 2018.
     """
 
-    contrast_ev_range: Range = (0.1, 20.0)
+    contrast_ev_range: Range = (0.1, 30.0)
     """Difference of exposure between surround and subject (mild, extreme), EV; level moves along it linearly, below
     level .05 it shrinks further, to nothing at 0."""
     radius: float = 0.42

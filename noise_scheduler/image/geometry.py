@@ -46,7 +46,7 @@ class DetectorJitter:
 
     severity_measure: ClassVar[str] = "displacement"
 
-    shift_range: Range = (0.0012, 0.5)
+    shift_range: Range = (0.0012, 0.6)
     """Shift (mild, extreme) in each direction, standard deviation as a fraction of the picture's shorter side. Level
     moves along it in equal ratios; below level .05 it shrinks further, to nothing at 0."""
     time_constant_s: float | Held = 0.4

@@ -50,7 +50,7 @@ class LowLight:
     TIP 2008; photon transfer as in EMVA 1288.
     """
 
-    exposure_ev_range: Range = (-0.1, -6.0)
+    exposure_ev_range: Range = (-0.1, -8.0)
     """Change of exposure (mild, extreme), EV; level moves along it linearly."""
     full_well_e: float = 2000.0
     """Electrons of a white pixel at 0 EV; about 2,000 for the small pixel of a webcam at raised gain."""

@@ -52,7 +52,7 @@ class RandomFilter:
     Source: the spectral primitive of PRIME, Modas et al., ECCV 2022.
     """
 
-    kernel_norm_range: Range = (0.02, 12.0)
+    kernel_norm_range: Range = (0.02, 40.0)
     """Norm of the random kernel beside an impulse of norm 1 (mild, extreme). Level moves along it in equal ratios,
     and below level .05 to nothing at 0."""
     time_constant_s: float | Held = 0.6
@@ -99,7 +99,7 @@ class RandomTone:
     Source: the colour primitive of PRIME, Modas et al., ECCV 2022.
     """
 
-    departure_range: Range = (0.004, 1.5)
+    departure_range: Range = (0.004, 4.0)
     """Root mean square departure (mild, extreme) as a fraction of full scale. Level moves along it in equal ratios,
     and below level .05 to nothing at 0."""
     time_constant_s: float | Held = 0.6
@@ -223,7 +223,7 @@ class RandomMix:
     share_range: Range = (0.01, 1.0)
     """Share of the perturbed average in the result (mild, extreme); level moves along it linearly, and below level .05
     to nothing at 0."""
-    strength_range: Range = (0.5, 1.0)
+    strength_range: Range = (0.7, 1.0)
     """Levels of the primitives in a chain (least, greatest), whatever the level of the mixture."""
     time_constant_s: float | Held = 0.6
     """On a clip, seconds over which the primitives stay much the same, or "held"."""
