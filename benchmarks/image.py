@@ -10,8 +10,8 @@ Strength is `noise_scheduler.severity` (for `colour_cast`, which luma does not s
 over the pictures. Ours is set to half the scale, or to half of what it can reach at most; each peer is then set by
 bisection of one parameter to the same strength, at each size. Whoever cannot reach it to within .06 is timed at the
 nearest and marked. Times are medians over single calls, all candidates in turn in one process on one thread, each with
-a transform that was built once and a picture in its own format: conversion to and from tensors is not counted. Ours
-are called through `noise_scheduler.corrupt`, checks and random stream included. A clip is 16 frames of 224²: ours in
+a transform that was built once and a picture in its own format: conversion to and from tensors is not counted. Freed
+memory is kept for all, because getting it anew takes longer than most transforms on some machines. Ours are called through `noise_scheduler.corrupt`, checks and random stream included. A clip is 16 frames of 224²: ours in
 one call, the fastest peer frame by frame.
 """
 
@@ -35,7 +35,7 @@ from rich.progress import track
 
 import noise_scheduler as ns
 from benchmarks.image_peers import LIBRARIES, PEERS, Peer, to_input, to_picture
-from benchmarks.measure import RESULTS, alternate, write
+from benchmarks.measure import RESULTS, alternate, keep_freed_memory, write
 from noise_scheduler import severity
 
 SIZES = (112, 224, 512)
@@ -238,6 +238,7 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES))
     parser.add_argument("--clips", action=argparse.BooleanOptionalAction, default=True)
     options = parser.parse_args()
+    keep_freed_memory()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
 

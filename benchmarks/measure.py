@@ -1,13 +1,15 @@
 """Timing, and the results file: figures with the environment that they were measured in.
 
-Public: `alternate`, `microseconds`, `write`.
+Public: `alternate`, `microseconds`, `keep_freed_memory`, `write`.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -34,6 +36,13 @@ def alternate(candidates: Mapping[str, Callable[[], Any]], *, rounds: int) -> di
 def microseconds(call: Callable[[], Any], calls: int, *, rounds: int = 7) -> float:
     """Median microseconds of one of the `calls` that `call` makes."""
     return 1e6 * statistics.median(alternate({"": call}, rounds=rounds)[""]) / calls
+
+
+def keep_freed_memory() -> None:
+    """Have this process reuse what it frees: on a virtual machine, fresh memory can cost more than the arithmetic."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).mallopt(-4, 0)  # M_MMAP_MAX
+        ctypes.CDLL(None).mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
 
 
 def write(name: str, figures: Mapping[str, Any], packages: Iterable[str] = ()) -> Path:

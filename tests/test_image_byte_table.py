@@ -20,7 +20,8 @@ def test_one_table_for_all_channels(shape):
     table.setflags(write=False)
     clean, out = frame.copy(), np.empty_like(frame)
     byte_table.map_greys(frame, table, out)
-    assert (out == table[frame]).all() and (frame == clean).all()
+    assert (out == table[frame]).all()
+    assert (frame == clean).all()
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 1, 3), (7, 5, 3), (1, 200, 3), (64, 64, 1)])
@@ -31,4 +32,5 @@ def test_a_table_for_each_channel(shape):
     clean, out = frame.copy(), np.empty_like(frame)
     byte_table.map_greys(frame, table, out)
     expected = np.stack([table[frame[..., channel], channel] for channel in range(shape[2])], -1)
-    assert (out == expected).all() and (frame == clean).all()
+    assert (out == expected).all()
+    assert (frame == clean).all()

@@ -56,7 +56,7 @@ def test_contract(name):
     check_noise(f"image/{name}")
 
 
-@pytest.mark.parametrize("sigma_px", [0.6, 0.8, 2.0, 3.5, 3.7, 4.9, 5.1, 7.0, 13.0, 24.0])
+@pytest.mark.parametrize("sigma_px", [0.6, 0.8, 2.0, 4.9, 5.1, 7.0, 13.0, 24.0])
 def test_gaussian_equals_the_definition(sigma_px):
     for shape in ((96, 131, 3), (64, 64, 1)):
         frame = edges(*shape)

@@ -49,7 +49,7 @@ def test_image_severity_is_the_contrast_that_is_not_explained(noise):
 
 
 def test_severity_of_white_noise_is_that_of_its_share_of_the_variance():
-    """Over texture of one variance, signal / (signal + noise) is explained: here by the bands' theoretical variances."""
+    """Over texture of one variance, signal / (signal + noise) is explained."""
     rng = np.random.default_rng(0)
     clean = 128 + 12 * rng.standard_normal((512, 512, 1))
     noise = 12 * rng.standard_normal(clean.shape)

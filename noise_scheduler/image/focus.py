@@ -26,7 +26,6 @@ from .low_light import decode_steps, encode_steps
 
 _LOG_FOCUS_DRIFT = 0.2
 _LOG_ZOOM_DRIFT = 0.3
-_HALVED_SIGMA_PX = 3.6  # from which on half the size is enough
 _LEAST_SIGMA_PX = 0.6
 _PANE_DRIFT = 0.02  # of the shorter side
 _DIRECT_AREA = 130  # OpenCV turns to the Fourier transform, several times slower, from this kernel size on
@@ -245,8 +244,7 @@ def gaussian(frame: Picture, sigma_px: float) -> Picture:
         blurred = cv2.sepFilter2D(small, -1, kernel_x, kernel_y, borderType=cv2.BORDER_REFLECT)
         return _mix(small, blurred, min(1.0, (sigma_px / _LEAST_SIGMA_PX) ** 2))
 
-    # A power of two, which OpenCV reduces by in no time; on photos the mean error stays below half a grey level.
-    factor = 2 ** int(math.log2(max(2.0 if sigma_px >= _HALVED_SIGMA_PX else 1.0, sigma_px / 2.4)))
+    factor = 2 ** int(math.log2(max(1.0, sigma_px / 2.4)))  # a power of two, which OpenCV reduces by in no time
     return _at_reduced_size(frame, factor, blur)
 
 

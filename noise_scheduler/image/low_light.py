@@ -158,8 +158,7 @@ def expose(
 
 
 def grey_shares(frame: npt.NDArray[np.uint8]) -> Doubles:
-    """Share of each grey level in a picture (H, W, C), all channels together, (256,); of a large one, in every nth row.
-    """
+    """Share of each grey level in a picture, all channels together, (256,); of a large one, in every nth row."""
     rows = _every_nth_row(frame)
     counts = need("cv2", extra="image").calcHist([rows.reshape(len(rows), -1)], [0], None, [256], [0, 256])
     shares: Doubles = counts.reshape(256) / float(rows.size)
