@@ -11,8 +11,9 @@ over the pictures. Ours is set to half the scale, or to half of what it can reac
 bisection of one parameter to the same strength, at each size. Whoever cannot reach it to within .06 is timed at the
 nearest and marked. Times are medians over single calls, all candidates in turn in one process on one thread, each with
 a transform that was built once and a picture in its own format: conversion to and from tensors is not counted. Freed
-memory is kept for all, because getting it anew takes longer than most transforms on some machines. Ours are called through `noise_scheduler.corrupt`, checks and random stream included. A clip is 16 frames of 224²: ours in
-one call, the fastest peer frame by frame.
+memory is kept for all, because getting it anew takes longer than most transforms on some machines. Ours are called
+through `noise_scheduler.corrupt`, checks and random stream included. A clip is 16 frames of 224²: ours in one call, the
+fastest peer frame by frame.
 """
 
 from __future__ import annotations
