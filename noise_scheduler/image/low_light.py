@@ -34,7 +34,7 @@ Doubles = npt.NDArray[np.float64]
 ReadingTables = tuple[Doubles, Doubles, Doubles]
 
 
-@register("image/low_light", version=2)
+@register("image/low_light", version=3)
 @dataclass(frozen=True, slots=True)
 class LowLight:
     """Cut the exposure in linear light and add Poisson-Gaussian sensor noise, fresh in every frame.
