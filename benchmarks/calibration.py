@@ -5,12 +5,13 @@
 
 For every noise of a profile, at 20 levels, on all held-out samples (other people, scenes, voices, sentences): mean
 severity against level × its maximum, and how much severity scatters over the samples. Written:
-benchmarks/results/calibration.json and calibration.md.
+benchmarks/results/calibration.json and calibration.md, in which profiles that were left out keep their figures.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from fnmatch import fnmatch
@@ -45,7 +46,7 @@ def main() -> None:
     parser.add_argument("--profile", choices=CORPORA, action="append", help="instead of all")
     parser.add_argument("--noises", default="*", help="glob pattern; nothing is written unless it is '*'")
     arguments = parser.parse_args()
-    figures, lines = {}, []
+    figures = known()
     for name in arguments.profile or CORPORA:
         profile = profile_of(name)
         names = [noise for noise in profile.curves if fnmatch(noise, arguments.noises)]
@@ -53,12 +54,19 @@ def main() -> None:
         means, spreads = measured(name, profile.kind, names, corpus)
         rows = {noise: row(profile, noise, means[noise], spreads[noise]) for noise in names}
         figures[name] = {"samples": len(corpus), "summary": summary(rows.values()), "noises": rows}
-        lines += table(name, len(corpus), figures[name])
-    text = "\n".join(lines) + "\n"
-    print(text)
-    if arguments.noises == "*" and not arguments.profile:
-        print(f"written: {measure.write('calibration', figures)}")
+        print("\n".join(table(name, figures[name])))
+    if arguments.noises == "*":
+        figures = {name: figures[name] for name in CORPORA if name in figures}
+        text = "\n".join(line for name, found in figures.items() for line in table(name, found)) + "\n"
         write_whole(measure.RESULTS / "calibration.md", text.encode())
+        print(f"written: {measure.write('calibration', figures)}")
+
+
+def known() -> dict[str, Any]:
+    """Profile → the figures of the last run."""
+    file = measure.RESULTS / "calibration.json"
+    figures: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["figures"] if file.exists() else {}
+    return figures
 
 
 def measured(
@@ -84,7 +92,8 @@ def severities(noise: str) -> np.ndarray:
     """(levels, samples and draws); a sample has the same random streams at all levels."""
     built = build(noise)
     trials = [
-        (*severity.trial(built, x, against), context) for (x, context), against in zip(_corpus, _measures, strict=True)
+        (*severity.trial(built, x, against, **context), context)
+        for (x, context), against in zip(_corpus, _measures, strict=True)
     ] * DRAWS.get(_profile, 1)
     return np.array(
         [
@@ -125,12 +134,12 @@ def summary(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def table(name: str, samples: int, figures: Mapping[str, Any]) -> list[str]:
+def table(name: str, figures: Mapping[str, Any]) -> list[str]:
     total = figures["summary"]
     lines = [
-        f"**{name}**, {samples} held-out samples: {total['full']} of {total['noises']} noises reach severity "
-        f"{FULL_SEVERITY:g}. Their mean deviation from .7 × level is {total['mean_deviation']:.3f}, the largest "
-        f"{total['most_deviation']:.3f}; {total['deviation_missed']} exceed {MOST_DEVIATION:g} at some level. "
+        f"**{name}**, {figures['samples']} held-out samples: {total['full']} of {total['noises']} noises reach "
+        f"severity {FULL_SEVERITY:g}. Their mean deviation from .7 × level is {total['mean_deviation']:.3f}, the "
+        f"largest {total['most_deviation']:.3f}; {total['deviation_missed']} exceed {MOST_DEVIATION:g} at some level. "
         f"{total['spread_missed']} noises scatter by more than {MOST_SPREAD:g}, {total['not_rising']} do not rise at "
         "every one of 20 levels.",
         "",

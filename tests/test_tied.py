@@ -267,3 +267,24 @@ def test_levels_of_batches_are_those_that_were_reached():
         _, record = tied(SAMPLE, id=index, step=0)
         assert batch["levels"][index].tolist() == pytest.approx([record.level("audio"), record.level("text")])
         assert batch["levels"][index, 1] > 0
+
+
+def test_recogniser_errors_follow_the_signal_to_noise_ratio():
+    """As many errors as the curve of white noise says, over many samples."""
+    from noise_scheduler.text.asr.heard import DEFAULT
+
+    words = "we walked along the river and talked about the people that we used to know at school"
+    sample = {"audio": SPEECH, "sample_rate": RATE, "text": words}
+    for snr_db in (0.0, 8.0):
+        tied = ns.NoiseScheduler(
+            {
+                "audio": [ns.build("audio/white_noise", snr_db_range=(snr_db, snr_db))],
+                "text": [ns.build("text/asr", follows="audio")],
+            },
+            condition=ns.fixed("audio"),
+        )
+        records = [tied(sample, id=id)[1] for id in range(400)]
+        expected = records[0].hits[1].achieved["expected_wer"]
+        assert expected == pytest.approx(DEFAULT.wer(records[0].hits[:1]))
+        assert np.mean([record.hits[1].achieved["wer"] for record in records]) == pytest.approx(expected, abs=0.05)
+    assert tied.from_dict(tied.to_dict()) == tied

@@ -101,9 +101,9 @@ class BandPass:
     Source: ITU-T G.120 and G.712 for the telephone band; Butterworth 1930.
     """
 
-    low_hz_range: Range = (75.0, 1200.0)
+    low_hz_range: Range = (70.0, 1285.7)
     """Lower edge in Hz (mild, extreme), in [1, 1e6]; level moves along it in equal ratios."""
-    high_hz_range: Range = (8000.0, 1445.0)
+    high_hz_range: Range = (8500.0, 1360.0)
     """Upper edge in Hz (mild, extreme), in [1, 1e6]; level moves along it in equal ratios."""
     order: int = 6
     """Order at each edge: the response falls by 6 dB × order per octave; in [1, 24]."""

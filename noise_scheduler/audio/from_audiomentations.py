@@ -12,7 +12,7 @@ Reference: Jordal et al., "audiomentations", https://github.com/iver56/audioment
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from ..extras import need
 from ..path import Range, check_range, fade_in, lerp, loglerp
@@ -39,7 +39,7 @@ class Muffled:
     Source: `HighShelfFilter` of audiomentations; shelving filter of Bristow-Johnson, "Audio EQ cookbook", W3C.
     """
 
-    loss_db_range: Range = (2.0, 80.0)
+    loss_db_range: Range = (2.0, 120.0)
     """Loss of the highest frequencies in dB (mild, extreme), in [0.001, 120]; level moves along it in equal ratios, and
     below level .05 to nothing at 0."""
 
@@ -62,7 +62,7 @@ class Boomy:
     Source: `LowShelfFilter` of audiomentations; shelving filter of Bristow-Johnson, "Audio EQ cookbook", W3C.
     """
 
-    gain_db_range: Range = (2.0, 80.0)
+    gain_db_range: Range = (2.0, 100.0)
     """Gain of the lowest frequencies in dB (mild, extreme), in [0.001, 120]; level moves along it in equal ratios, and
     below level .05 to nothing at 0."""
 
@@ -85,7 +85,7 @@ class Resonance:
     Source: `PeakingFilter` of audiomentations; peaking filter of Bristow-Johnson, "Audio EQ cookbook", W3C.
     """
 
-    gain_db_range: Range = (3.0, 80.0)
+    gain_db_range: Range = (3.0, 120.0)
     """Gain at the resonance in dB (mild, extreme), in [0.001, 120]; level moves along it in equal ratios, and below
     level .05 to nothing at 0."""
 
@@ -177,7 +177,9 @@ class Shift:
     Source: `Shift` of audiomentations, without rollover.
     """
 
-    shift_range: Range = (0.0002, 0.08)
+    severity_measure: ClassVar[str] = "time_aligned"
+
+    shift_range: Range = (0.0002, 0.9)
     """Shift as a share of the wave's length (mild, extreme), in [1e-6, 1]; level moves along it in equal ratios, and
     below level .05 to nothing at 0."""
 

@@ -16,6 +16,7 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +46,8 @@ class JitterBuffer:
 
     Source: NetEq of WebRTC; exponential delays as in Liang, Färber and Girod 2001.
     """
+
+    severity_measure: ClassVar[str] = "time_aligned"
 
     late_share_range: Range = (0.1, 1.0)
     """Share of the time for which packets are late (mild, extreme), in [1e-6, 1]; level moves along it in equal

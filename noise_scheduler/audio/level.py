@@ -83,7 +83,7 @@ class Fading:
     here with a bounded depth.
     """
 
-    fade_db_range: Range = (1.0, 90.0)
+    fade_db_range: Range = (1.0, 200.0)
     """Depth of the deepest fades in dB (mild, extreme), in [0, 200]; level moves along it in equal steps."""
     fades_per_s: float = 0.5
     """Fades per second, in (0, 50]."""
@@ -115,7 +115,7 @@ class DcOffset:
     Source: offset error and saturation of an analogue-to-digital converter (IEEE Std 1241).
     """
 
-    offset_range: Range = (0.002, 1.0)
+    offset_range: Range = (0.002, 1.4)
     """Offset as a share of full scale (mild, extreme), in [0, 2]; level moves along it linearly."""
 
     def __post_init__(self) -> None:

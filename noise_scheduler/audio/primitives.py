@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,7 @@ _KNOTS_PER_OCTAVE = 2
 _POINTS_PER_KNOT = 8
 _OF_KNOTS = math.sqrt(1.5)  # their deviation, when that of the straight lines between them is 1
 _RESPONSE_S = 0.1  # length of a filter's response, half of it before the sound
+_BIN_HZ = 4.0
 _STEP_S = 0.001  # between the points of a gain curve
 _EDGE_S, _EDGE_HZ = 0.005, 40.0  # from full to nothing at the edges of a mask
 _MEL_BREAK_HZ = 700.0
@@ -171,7 +173,7 @@ class RandomNoise:
         samples = wave.shape[-1]
         hertz, curve = _response(rng, sample_rate)
         gain = _gain(self.spectrum_deviation_db * curve)
-        noise = coloured((samples,), sample_rate, rng, lambda at: np.interp(at, hertz, gain).astype(np.float32))
+        noise = coloured((samples,), sample_rate, rng, partial(_on_bins, hertz, gain))
         noise *= _gain_over_time(rng, samples, self.envelope_deviation_db, self.time_constant_s, sample_rate)
         return add_noise(wave, noise, lerp(self.snr_db_range, level), sample_rate)
 
@@ -253,6 +255,14 @@ def _over_time(samples: int, times: Doubles, values: Doubles, sample_rate: float
     step = max(1, round(_STEP_S * sample_rate))
     knots = np.interp(np.arange(knots_for(step, samples)) * step, times, values)
     return between_knots(knots.astype(np.float32), step, samples)
+
+
+def _on_bins(hertz: Doubles, gain: Doubles, bins: Wave) -> Wave:
+    """A gain that is given at some frequencies at the frequencies of all bins, by straight lines over up to 4 Hz."""
+    spacing = float(bins[-1] - bins[0]) / (len(bins) - 1) if len(bins) > 1 else _BIN_HZ
+    step = max(1, int(_BIN_HZ / spacing))
+    knots = np.interp(float(bins[0]) + np.arange(knots_for(step, len(bins))) * (step * spacing), hertz, gain)
+    return between_knots(knots.astype(np.float32), step, len(bins))
 
 
 def _filtered(wave: Wave, hertz: Doubles, gain: Doubles, sample_rate: float) -> Wave:

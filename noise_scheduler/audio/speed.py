@@ -33,7 +33,7 @@ DIRECTIONS = ("either", "up", "down")
 @register("audio/pitch", stage="source")
 @dataclass(frozen=True, slots=True)
 class Pitch:
-    """Shift the pitch of the voice, formants and all, at its own tempo. May change what an emotion label means.
+    """Shift the pitch of the voice, formants and all, at its own tempo. May change an emotion label.
 
     The shift grows along `semitones_range`, upwards or downwards.
     Achieved: `semitones`, negative for downwards.
@@ -41,6 +41,7 @@ class Pitch:
     """
 
     affects_label: ClassVar[bool] = True
+    severity_measure: ClassVar[str] = "time_aligned"
 
     semitones_range: Range = (0.05, 14.0)
     """Shift (mild, extreme) in semitones, in [0.001, 36]; level moves along it in equal ratios, and below level .05 to
@@ -75,6 +76,7 @@ class Speed:
     """
 
     affects_label: ClassVar[bool] = True
+    severity_measure: ClassVar[str] = "time_aligned"
 
     change_range: Range = (0.002, 0.7)
     """Change of speed (mild, extreme), in [1e-5, 7]: at .1 the wave is played 1.1 times as fast, or 1.1 times as slow.
@@ -99,16 +101,18 @@ class Speed:
 class Tempo:
     """Let the speaker talk faster or slower at the same pitch. May change what an emotion label means.
 
-    The change grows along `change_range`. Faster speech is followed by silence; slower speech loses its end.
+    The change grows along `change_range`. Faster speech is followed by silence; slower speech loses its end, and is
+    therefore slowed down by the square root only.
     Achieved: `tempo`, 1 being unchanged.
     Source: WSOLA, Verhelst and Roelands, ICASSP 1993.
     """
 
     affects_label: ClassVar[bool] = True
+    severity_measure: ClassVar[str] = "time_aligned"
 
-    change_range: Range = (0.002, 0.7)
-    """Change of tempo (mild, extreme), in [1e-5, 7]: at .1 the speech is 1.1 times as fast, or 1.1 times as slow. Level
-    moves along it in equal ratios, and below level .05 to nothing at 0."""
+    change_range: Range = (0.002, 5.0)
+    """Change of tempo (mild, extreme), in [1e-5, 7]: at .21 the speech is 1.21 times as fast, or 1.1 times as slow.
+    Level moves along it in equal ratios, and below level .05 to nothing at 0."""
     direction: str = "either"
     """ "up" (faster), "down" (slower) or "either", one of the two being drawn for each sample."""
 
@@ -121,6 +125,7 @@ class Tempo:
     ) -> tuple[Wave, dict[str, float]]:
         """Stretch or compress a wave (samples,) or (channels, samples), float32."""
         tempo = _speed(self.change_range, level, self.direction, rng)
+        tempo = tempo if tempo > 1 else math.sqrt(tempo)
         return stretched(wave, tempo, wave.shape[-1], sample_rate), {"tempo": tempo}
 
 
@@ -134,6 +139,8 @@ class ClockDrift:
     Source: sampling rate offset, Miyabe, Ono and Makino, "Blind compensation of interchannel sampling frequency
     mismatch for ad hoc microphone array", Signal Processing 107 (2015).
     """
+
+    severity_measure: ClassVar[str] = "time_aligned"
 
     drift_ppm_range: Range = (20.0, 1e5)
     """Drift (mild, extreme) in millionths, in [0.1, 500000]; level moves along it in equal ratios, and below level .05

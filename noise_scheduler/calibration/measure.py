@@ -123,7 +123,7 @@ def severities(noise: Noise, position: float, turn: int, *, draws: int = 1, ever
     for draw in range(draws):
         for index in range(0, len(_Work.corpus), every):
             x, context = _Work.corpus[index]
-            x, measure = severity.trial(noise, x, _Work.measures[index])
+            x, measure = severity.trial(noise, x, _Work.measures[index], **context)
             with stream(key_of(_Work.seed, index), turn, name, draw) as rng:
                 noisy, _ = run(noise, name, x, position, rng, context)
             measured.append(measure(noisy))

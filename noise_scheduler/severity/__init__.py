@@ -6,12 +6,14 @@
 | video | (1 - VIF)², its information summed over frames and over differences of consecutive frames |
 | displacement, of both | (1 - share of the picture that is kept)², a place that is strained being kept in part |
 | audio | 1 - NSIM, the structural similarity of the levels in 40 mel bands |
+| time-aligned audio | 1 - share of the sound that is still heard x its similarity, hurried sound being kept in part |
 | text | ½ (1 - chrF₄) + ½ (1 - token F1), the F-scores of character n-grams and of words |
 
-What they are and where they come from is in `noise_scheduler.severity.pixels`, `noise_scheduler.severity.speech` and
-`noise_scheduler.severity.written`.
+What they are and where they come from is in `noise_scheduler.severity.pixels`, `noise_scheduler.severity.speech`,
+`noise_scheduler.severity.time_code` and `noise_scheduler.severity.written`.
 
-Public: `image`, `video`, `audio`, `text`, `displacement`, `ramps`, `against`, `trial`, `moves_pixels`, `MEASURES`.
+Public: `image`, `video`, `audio`, `text`, `displacement`, `ramps`, `against`, `trial`, `moves_pixels`, `moves_sound`,
+`MEASURES`.
 """
 
 from __future__ import annotations
@@ -26,9 +28,13 @@ from .. import sample
 from ..registry import nearest
 from .pixels import against_image, against_video, displacement, ramps
 from .speech import against_audio
+from .time_code import against_time_coded, time_coded
 from .written import against_text
 
-__all__ = ["MEASURES", "against", "audio", "displacement", "image", "moves_pixels", "ramps", "text", "trial", "video"]
+__all__ = [
+    "MEASURES", "against", "audio", "displacement", "image", "moves_pixels", "moves_sound", "ramps", "text", "trial",
+    "video",
+]  # fmt: skip
 
 Pixels = npt.NDArray[np.uint8]
 Wave = npt.NDArray[np.float32]
@@ -95,22 +101,33 @@ def text(clean: str, noisy: str) -> float:
     return against("text", clean)(noisy)
 
 
-def trial(noise: Any, clean: Any, measure: Measure) -> tuple[Any, Measure]:
+def trial(noise: Any, clean: Any, measure: Measure, **context: Any) -> tuple[Any, Measure]:
     """What a noise is run on to be measured, and what measures the result.
 
     Args:
         noise: from `noise_scheduler.build`.
         clean, measure: a sample, and the measure `against` it.
+        context: `sample_rate` of audio; what else a sample comes with makes no difference.
 
     Returns:
-        The two as they are; `ramps` in the sample's place and `displacement` for a noise that is measured so.
+        The two as they are; `ramps` in the sample's place and `displacement` for a noise that moves pixels; the wave
+        with a time code as a channel more, and the measure of such, for a noise that moves sound.
     """
-    return (ramps(clean.shape), displacement) if moves_pixels(noise) else (clean, measure)
+    if moves_pixels(noise):
+        return ramps(clean.shape), displacement
+    if moves_sound(noise):
+        return time_coded(clean), against_time_coded(clean, sample_rate=float(context["sample_rate"]))
+    return clean, measure
 
 
 def moves_pixels(noise: Any) -> bool:
     """Whether a noise says that it is measured by `displacement`."""
     return bool(getattr(noise, "severity_measure", "") == "displacement")
+
+
+def moves_sound(noise: Any) -> bool:
+    """Whether a noise says that it is measured after alignment in time."""
+    return bool(getattr(noise, "severity_measure", "") == "time_aligned")
 
 
 def against(kind: str, clean: Any, **context: Any) -> Measure:

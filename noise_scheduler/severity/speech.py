@@ -4,9 +4,10 @@
 Communication 2012), NSIM being the structural similarity (Wang et al., IEEE TIP 2004) of two pictures of the sound:
 here of its level in dB in 40 mel bands up to 7.8 kHz, 100 times a second, from 50 dB below the loudest hundredth of
 the cells upwards. Each wave is compared with its own loudest cells, so that gain and polarity make no difference. A
-delay is charged heavily: 20 ms cost .4.
+delay is charged heavily, 20 ms with .4, although recognisers do not mind it: `noise_scheduler.severity.time_code` has
+the measure of noises that move sound in time.
 
-Public: `against_audio`.
+Public: `against_audio`, `Likeness`, `picture_of`, `frames`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy.typing as npt
 
 from ..extras import need
 
-_WINDOW_S, _HOP_S, _FFT_S = 0.025, 0.010, 0.032
+WINDOW_S, HOP_S, _FFT_S = 0.025, 0.010, 0.032
 _BANDS = 40
 _LOWEST_HZ, _HIGHEST_HZ = 60.0, 7800.0
 _HIGHEST_SHARE = 0.4875  # of a sample rate that does not reach 7.8 kHz
@@ -38,44 +39,63 @@ Measure = Callable[[Any], float]
 
 def against_audio(clean: Floats, *, sample_rate: float) -> Measure:
     """1 - NSIM of waves (samples,) or (channels, samples) float32 against a clean one, the mean over channels."""
-    channels = [_Clean(channel, float(sample_rate)) for channel in np.atleast_2d(clean)]
-    return lambda noisy: float(
-        np.mean([one.severity(wave) for one, wave in zip(channels, np.atleast_2d(noisy), strict=True)])
-    )
+    channels = [Likeness(picture_of(channel, sample_rate)) for channel in np.atleast_2d(clean)]
+
+    def severity(noisy: Floats) -> float:
+        waves = np.atleast_2d(noisy)
+        return float(np.mean([_lost(one, wave, sample_rate) for one, wave in zip(channels, waves, strict=True)]))
+
+    return severity
 
 
-class _Clean:
-    """What is known of a channel of the clean wave."""
+def _lost(clean: Likeness, wave: Floats, sample_rate: float) -> float:
+    if not clean.picture.any():
+        return 0.0
+    likeness = clean.to(picture_of(wave, sample_rate)).mean(dtype=np.float64)
+    return min(1.0, max(0.0, 1 - float(likeness)))
 
-    def __init__(self, wave: Floats, sample_rate: float) -> None:
-        self.rate = sample_rate
-        self.picture = _picture(wave, sample_rate)
-        self.mean, square = _smooth(np.stack([self.picture, self.picture * self.picture]))
+
+class Likeness:
+    """Of noisy pictures of a sound to a clean one, the parts of which that depend on it alone are computed once."""
+
+    def __init__(self, picture: Floats) -> None:
+        self.picture = picture
+        self.mean, square = _smooth(np.stack([picture, picture * picture]))
         self.variance = np.maximum(square - self.mean * self.mean, 0)
 
-    def severity(self, wave: Floats) -> float:
-        if not self.picture.any():
-            return 0.0
-        noisy = _picture(wave, self.rate)
+    def to(self, noisy: Floats) -> Floats:
+        """Structural similarity of every cell, (bands, frames), in [-1, 1]."""
         mean, square, product = _smooth(np.stack([noisy, noisy * noisy, self.picture * noisy]))
         variance = np.maximum(square - mean * mean, 0)
         level = (2 * self.mean * mean + _C1) / (self.mean * self.mean + mean * mean + _C1)
         structure = (2 * (product - self.mean * mean) + _C2) / (self.variance + variance + _C2)
-        return min(1.0, max(0.0, 1 - float((level * structure).mean(dtype=np.float64))))
+        likeness: Floats = level * structure
+        return likeness
 
 
-def _picture(wave: Floats, sample_rate: float) -> Floats:
-    """(bands, frames), dB above the level that lies 50 dB below the loudest cells."""
+def frames(sample_rate: float) -> tuple[int, int]:
+    """Samples from one frame of a picture of sound to the next, and in each of them."""
+    return max(1, round(HOP_S * sample_rate)), max(2, round(WINDOW_S * sample_rate))
+
+
+def picture_of(wave: Floats, sample_rate: float, starts: npt.NDArray[np.intp] | None = None) -> Floats:
+    """(bands, frames), dB above the level that lies 50 dB below the loudest cells.
+
+    Args:
+        wave: (samples,).
+        sample_rate: of it, Hz.
+        starts: the first sample of each frame; None for one every 10 ms.
+    """
     fft = need("scipy.fft", extra="audio")
     window, size, bank = _analysis(sample_rate)
-    hop = max(1, round(_HOP_S * sample_rate))
     if len(wave) < len(window):
         wave = np.pad(wave, (0, len(window) - len(wave)))
-    frames = np.lib.stride_tricks.sliding_window_view(wave, len(window))[::hop]
-    power = np.empty((len(frames), _BANDS), np.float32)
-    for start in range(0, len(frames), _FRAMES_AT_ONCE):
+    cuts = np.lib.stride_tricks.sliding_window_view(wave, len(window))
+    cuts = cuts[:: frames(sample_rate)[0]] if starts is None else cuts[starts]
+    power = np.empty((len(cuts), _BANDS), np.float32)
+    for start in range(0, len(cuts), _FRAMES_AT_ONCE):
         part = slice(start, start + _FRAMES_AT_ONCE)
-        spectrum = fft.rfft(frames[part] * window, size, axis=1)
+        spectrum = fft.rfft(cuts[part] * window, size, axis=1)
         np.matmul(spectrum.real**2 + spectrum.imag**2, bank, out=power[part])
     power += np.float32(_SILENT)
     level = np.log10(power, out=power)
@@ -88,7 +108,7 @@ def _picture(wave: Floats, sample_rate: float) -> Floats:
 @lru_cache(maxsize=16)
 def _analysis(sample_rate: float) -> tuple[Floats, int, Floats]:
     """Window, length of the transform, and triangular mel filters (frequencies, bands)."""
-    length = max(2, round(_WINDOW_S * sample_rate))
+    length = frames(sample_rate)[1]
     size = need("scipy.fft", extra="audio").next_fast_len(max(length, round(_FFT_S * sample_rate)), real=True)
     highest = min(_HIGHEST_HZ, _HIGHEST_SHARE * sample_rate)
     lowest = min(_LOWEST_HZ, highest / 2)

@@ -26,7 +26,7 @@ reverberant sound. A voice right at the microphone stays clear in a hall.
 The default was measured with one recogniser (Whisper tiny.en, ``python -m benchmarks.asr``). On other voices and
 sentences it may be off by .15; another recogniser needs its own, which `fit` finds.
 
-Public: `Hearing`, `fit`, `QUANTITIES`.
+Public: `Hearing`, `DEFAULT`, `heard`, `fit`, `QUANTITIES`.
 """
 
 from __future__ import annotations
@@ -100,6 +100,20 @@ class Hearing:
             return cls(float(body["floor"]), {name: tuple(pair) for name, pair in body["responses"].items()})
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a recogniser's hearing ({error}): {body!r}") from error
+
+
+DEFAULT = Hearing(
+    0.044,
+    {
+        "snr_db/white": (-2.2, -3.8),
+        "snr_db/babble": (1.8, -2.7),
+        "snr_db/environment": (-7.0, -5.9),
+        "rt60_s": (1.72, 0.37),
+        "loss_rate": (0.4, 0.1),
+        "severity": (0.6, 0.1),
+    },
+)
+"""The hearing of Whisper tiny.en."""
 
 
 def heard(hits: Sequence[Hit]) -> Iterator[tuple[str, float]]:
