@@ -17,9 +17,9 @@ from .words import Word, word_of
 
 Words = Sequence[str]
 _ROUNDS = 12
-_CONTEXT_ROUNDS = 8
+_CONTEXT_ROUNDS = 7
 _AVERAGED = 5
-_MOST_TRIED = 4.0
+_MOST_TRIED = 8.0
 STRAY, BOUNDARY = 0.08, 0.6
 """Of Whisper under noise."""
 
@@ -45,9 +45,7 @@ def calibrated(
         seed: of the random stream.
     """
     settings = start or _first_guess(target)
-    settings = settings._replace(
-        empty=target.empty_rate, insertion_run=_insertion_run(target), stray=stray, boundary=boundary
-    )
+    settings = settings._replace(insertion_run=_insertion_run(target), stray=stray, boundary=boundary)
     sentences = list(sentences) * round(min(max(0.1 / target.wer, 1), 5))  # where errors are few, more of them
     tried: list[Settings] = []
     for round_ in range(_ROUNDS):
@@ -127,8 +125,9 @@ def _nearer(now: Settings, target: Rates, made: Rates, step: float) -> Settings:
     )
     insertion = now.insertion * min(max(target.insertion_rate / max(made.insertion_rate, 1e-4), 0.3), 3.0) ** step
     return now._replace(
+        empty=min(max(now.empty + step * (empty - made.empty_rate), 0.0), empty),
         error=1 / (1 + math.exp(-error)),
-        deletion=min(max(deletion, -9.0), 9.0),
+        deletion=min(max(deletion, -9.0), 3.0),
         insertion=min(insertion, 20.0),
         far=_far(now.far, target, made, step),
         burst=min(max(now.burst + step * 4.0 * (made.runs[0] - target.runs[0]), 0.0), 5.0),
