@@ -23,15 +23,8 @@ import numpy as np
 from benchmarks.asr_pools import Pair, by
 from benchmarks.asr_tied import Row, rows
 from noise_scheduler.record import Hit
-from noise_scheduler.text.asr.heard import Hearing, fit, heard
+from noise_scheduler.text.asr.heard import DEFAULT, Hearing, fit, heard
 
-START = Hearing(
-    0.05,
-    {
-        "snr_db/white": (-2.2, -3.8), "snr_db/babble": (1.8, -2.7), "snr_db/environment": (-7.0, -5.9),
-        "rt60_s": (1.8, 0.5), "loss_rate": (0.5, 0.15), "severity": (0.6, 0.1),
-    },
-)  # fmt: skip
 _NOISES = {"white": "audio/white_noise", "babble": "audio/babble", "environment": "audio/wind"}
 READERS = ("librivox", "librispeech", "arctic", "lecturer")
 _LEAST_PAIRS = 10
@@ -78,7 +71,7 @@ def default_hearing(found: Sequence[Pair]) -> Hearing:
 def fitted(found: Sequence[Pair], others: Sequence[Row] = ()) -> Hearing:
     noises = [*map(hits, found), *(row.hits for row in others)]
     both = [*found, *others]
-    return fit(noises, [one.errors for one in both], [len(one.reference) for one in both], START)
+    return fit(noises, [one.errors for one in both], [len(one.reference) for one in both], DEFAULT)
 
 
 def judgement(hearing: Hearing, group: Sequence[Pair]) -> dict[str, Any]:
@@ -105,7 +98,7 @@ def hits(pair: Pair) -> list[Hit]:
         kind = pair.condition.partition("+")[0]
         found.append(Hit("audio", _NOISES[kind], 1, 0.5, achieved={"snr_db": row["snr_db"]}))
     if "rt60_s" in row:
-        found.append(Hit("audio", "audio/reverb", 1, 0.5, achieved={"rt60_s": row["rt60_s"]}))
+        found.append(Hit("audio", "audio/reverb", 1, 0.5, achieved={"rt60_s": row["rt60_s"], "drr_db": row["drr_db"]}))
     if "loss_rate" in row:
         found.append(Hit("audio", "audio/packet_loss", 1, 0.5, achieved={"loss_rate": row["loss_rate"]}))
     return found
