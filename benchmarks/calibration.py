@@ -34,7 +34,7 @@ from noise_scheduler.files import write_whole
 CORPORA = {"photos": "photos", "faces": "faces", "video": "clips", "speech": "speech", "text": "text"}
 """Profile → the folder of its held-out samples."""
 
-DRAWS = {"speech": 2, "text": 20}
+DRAWS = {"text": 20}
 """Of each sample at each level where it is not one: for a text they scatter widely."""
 
 LEVELS = np.arange(1, 21) / 20
@@ -137,9 +137,9 @@ def summary(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 def table(name: str, figures: Mapping[str, Any]) -> list[str]:
     total = figures["summary"]
     lines = [
-        f"**{name}**, {figures['samples']} held-out samples: {total['full']} of {total['noises']} noises reach severity "
-        f"{FULL_SEVERITY:g}. Their mean deviation from .7 × level is {total['mean_deviation']:.3f}, the largest "
-        f"{total['most_deviation']:.3f}; {total['deviation_missed']} exceed {MOST_DEVIATION:g} at some level. "
+        f"**{name}**, {figures['samples']} held-out samples: {total['full']} of {total['noises']} noises reach "
+        f"severity {FULL_SEVERITY:g}. Their mean deviation from .7 × level is {total['mean_deviation']:.3f}, the "
+        f"largest {total['most_deviation']:.3f}; {total['deviation_missed']} exceed {MOST_DEVIATION:g} at some level. "
         f"{total['spread_missed']} noises scatter by more than {MOST_SPREAD:g}, {total['not_rising']} do not rise at "
         "every one of 20 levels.",
         "",
