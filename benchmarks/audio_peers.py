@@ -3,7 +3,7 @@
 A transform is built once and called as its users do: audiomentations on a float32 array (samples,), torchaudio on a
 tensor (1, samples), torch-audiomentations on a tensor (1, 1, samples). Peers that need recordings of noise or of rooms
 get them from a folder that `material` writes; those of torch-audiomentations 0.12 cannot read files with torchaudio
-2.11 and are left out.
+2.11 and are left out, and so is its `PitchShift`, which finds no shift of a given size.
 
 Public: `PEERS`, `FIELDS`, `LIBRARIES`, `material`, `to_input`, `to_wave`.
 """
@@ -144,6 +144,11 @@ def _band(value: float, centre: str, rolloff: dict[str, int]) -> dict[str, Any]:
     }
 
 
+def _almost(width: float) -> dict[str, float]:
+    """Ranges of torch-audiomentations may not be empty."""
+    return {"max_center_frequency": 1300.1, "min_bandwidth_fraction": width - 1e-4}
+
+
 def _add_noise(wave: Any, snr_db: float, rate: int) -> Any:
     return F.add_noise(wave, torch.randn_like(wave), torch.tensor([snr_db]))
 
@@ -259,7 +264,7 @@ PEERS: dict[str, tuple[Peer, ...]] = {
     "band_pass": (
         _a("BandPassFilter", lambda v: _band(v, "center_freq", {"min_rolloff": 24, "max_rolloff": 24}), 1.99, 0.02),
         _t("bandpass_biquad", lambda wave, q, rate: F.bandpass_biquad(wave, rate, 1300, q), 0.05, 50, ratios=True),
-        _u("BandPassFilter", lambda v: _band(v, "center_frequency", {}), 1.99, 0.05),
+        _u("BandPassFilter", lambda v: {**_band(v, "center_frequency", {}), **_almost(v)}, 1.99, 0.05),
     ),
     "bit_depth": (_a("BitCrush", lambda v: _both(("min_bit_depth", "max_bit_depth"), v), 14, 1, whole=True),),
     "mu_law": (_t("mu_law_encoding", _mu_law, 10, 1),),
@@ -272,14 +277,6 @@ PEERS: dict[str, tuple[Peer, ...]] = {
     "pitch": (
         _a("PitchShift", lambda v: _both(("min_semitones", "max_semitones"), v), 0.05, 14, ratios=True),
         _t("pitch_shift", lambda wave, steps, rate: F.pitch_shift(wave, rate, steps), 0.1, 14, ratios=True),
-        _u(
-            "PitchShift",
-            lambda v: _both(("min_transpose_semitones", "max_transpose_semitones"), v),
-            1,
-            14,
-            ratios=True,
-            whole=True,
-        ),
     ),
     "tempo": (_a("TimeStretch", lambda v: _both(("min_rate", "max_rate"), 1 + v), 0.001, 1, ratios=True),),
     "speed": (

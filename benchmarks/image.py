@@ -8,8 +8,9 @@ and a second OpenCV.
 
 Strength is `noise_scheduler.severity` (for `colour_cast`, which luma does not show, the root mean square change), mean
 over the pictures, set anew at each size (`benchmarks.measure` says how). All run in one process on one thread;
-conversion to and from tensors is not counted. Ours are called through `noise_scheduler.corrupt`, checks and random
-stream included. A clip is 16 frames of 224²: ours in one call, the fastest peer frame by frame.
+conversion to and from tensors is not counted, and freed memory is kept, for all, because on some machines getting it
+anew takes longer than most transforms. Ours are called through `noise_scheduler.corrupt`, checks and random stream
+included. A clip is 16 frames of 224²: ours in one call, the fastest peer frame by frame.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from rich.progress import track
 
 import noise_scheduler as ns
 from benchmarks.image_peers import LIBRARIES, PEERS, to_input, to_picture
-from benchmarks.measure import RESULTS, TARGET, Bench, compare_all, summary, table, timed, write
+from benchmarks.measure import RESULTS, TARGET, Bench, compare_all, keep_freed_memory, summary, table, timed, write
 from noise_scheduler import severity
 
 SIZES = (112, 224, 512)
@@ -81,6 +82,7 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES))
     parser.add_argument("--clips", action=argparse.BooleanOptionalAction, default=True)
     options = parser.parse_args()
+    keep_freed_memory()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
 

@@ -322,7 +322,7 @@ PEERS: dict[str, tuple[Peer, ...]] = {
                 "translate_percent": (-v, v),
                 "scale": (1 - min(0.9, 0.8 * v), 1 + 0.8 * v),
                 "rotate": (-math.degrees(1.2 * v), math.degrees(1.2 * v)),
-                "border_mode": cv2.BORDER_REFLECT_101,
+                "border_mode": cv2.BORDER_CONSTANT,
             },
             0.001,
             0.6,

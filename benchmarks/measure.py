@@ -5,16 +5,19 @@ or to half of what it can reach at most; each peer is then set to the same stren
 Whoever cannot reach it to within .06 is timed at the nearest and marked. Times are medians over single calls, all
 candidates in turn, each with a transform that was built once and samples in its own format.
 
-Public: `alternate`, `microseconds`, `write`; `Peer`, `Bench`, `compare`, `compare_all`, `timed`, `summary`, `table`.
+Public: `alternate`, `microseconds`, `keep_freed_memory`, `write`; `Peer`, `Bench`, `compare`,
+`compare_all`, `timed`, `summary`, `table`.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import math
 import platform
 import random
 import statistics
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -55,6 +58,13 @@ def alternate(candidates: Mapping[str, Callable[[], Any]], *, rounds: int) -> di
 def microseconds(call: Callable[[], Any], calls: int, *, rounds: int = 7) -> float:
     """Median microseconds of one of the `calls` that `call` makes."""
     return 1e6 * statistics.median(alternate({"": call}, rounds=rounds)[""]) / calls
+
+
+def keep_freed_memory() -> None:
+    """Have this process reuse what it frees: on a virtual machine, fresh memory can cost more than the arithmetic."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).mallopt(-4, 0)  # M_MMAP_MAX
+        ctypes.CDLL(None).mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,11 @@ from .sample import SampleError
 from .span import splice, text_parts
 from .tied import follow, followed, hears
 
+_REMEDY = "restore the files as they were when the record was made"
+_REMEDIES = {
+    "scale": "replay on a sample of the same kind, picture or clip",
+    "library": "install the version that the record names",
+}
 _CONTEXT = ("sample_rate", "fps", "first_frame")
 
 
@@ -78,12 +83,7 @@ def replay(sample: Mapping[str, Any], record: Record) -> dict[str, Any]:
     for before, now in zip(record.hits, done.hits, strict=True):
         for name, value in before.achieved.items():
             if isinstance(value, str) and now.achieved.get(name) != value:
-                remedy = (
-                    "replay on a sample of the same kind, picture or clip"
-                    if name == "scale"
-                    else "restore the files as they were when the record was made"
-                )
-                got = now.achieved.get(name)
+                got, remedy = now.achieved.get(name), _REMEDIES.get(name, _REMEDY)
                 raise ValueError(f"{before.noise}: the record says {name} {value!r}, replay gives {got!r}; {remedy}")
     return noisy
 

@@ -19,7 +19,9 @@ import difflib
 import json
 import pickle
 import random
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -189,14 +191,19 @@ def _check_pieces(noise: Noise, name: str) -> None:
 def _check_rise(noise: Noise, name: str, draws: int) -> None:
     """Mean distortion rises strictly with level; a noise that is all or nothing says `graded = False`.
 
-    A noise of sound that gives the wave another shape even where it sounds the same says `keeps_waveform = False`.
+    Of a noise of sound that says `keeps_waveform = False`, it is the severity: a wave that was coded for the ear alone
+    differs by as much as it can, sample by sample, however close it sounds. So it is of one that moves sound in time.
     """
     _, x, context = example_samples(name.partition("/")[0])[0]
-    distortion = _distortion if getattr(noise, "keeps_waveform", True) else _spectral_distortion
     if severity.moves_pixels(noise):
         x = severity.ramps(x.shape)
+    distortion: Callable[[Any], float] = partial(_distortion, x)
+    if severity.moves_sound(noise):
+        x, distortion = severity.trial(noise, x, distortion, **context)
+    elif not getattr(noise, "keeps_waveform", True):
+        distortion = severity.against("audio", x, **context)
     means = [
-        float(np.mean([distortion(x, _noisy(noise, name, x, level, context, seed=seed)) for seed in range(draws)]))
+        float(np.mean([distortion(_noisy(noise, name, x, level, context, seed=seed)) for seed in range(draws)]))
         for level in _LEVELS
     ]
     assert means[0] > 0, f"{name} does nothing at level {_LEVELS[0]}"
@@ -217,16 +224,6 @@ def _distortion(x: Any, noisy: Any) -> float:
     if isinstance(x, str):
         return 1 - difflib.SequenceMatcher(None, x, noisy, autojunk=False).ratio()
     return float(np.sqrt(np.mean((x.astype(np.float64) - noisy) ** 2)))
-
-
-def _spectral_distortion(x: np.ndarray, noisy: np.ndarray) -> float:
-    """RMS difference of two waves' spectrograms in dB, over 50 dB."""
-    spectra = []
-    for wave in (x, noisy):
-        windows = np.lib.stride_tricks.sliding_window_view(wave, 512, -1)[..., ::128, :] * np.hanning(512)
-        spectra.append(20 * np.log10(np.abs(np.fft.rfft(windows)) + 1e-9))
-    floor = spectra[0].max() - 50
-    return float(np.sqrt(np.mean((np.maximum(spectra[0], floor) - np.maximum(spectra[1], floor)) ** 2)))
 
 
 def _same(a: Any, b: Any) -> bool:

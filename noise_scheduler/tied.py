@@ -4,7 +4,7 @@ A noise follows a modality if its field ``follows`` names one, as in ``build("te
 that a recogniser gets wrong depend on what was done to the sound that it hears. A scheduler hits such a noise in those
 samples, and only those, in which it hits the followed modality; its conditions, levels and spans do not apply. How much
 is done is known only when the followed noises are done: a plan says level 0, and `noise_scheduler.apply` fills it in.
-From then on the record stands for itself.
+From then on the record stands for itself: applied again, whole or in part, it does the same to the text.
 
 There are two kinds:
 
@@ -14,9 +14,9 @@ There are two kinds:
 - A noise with ``hears: ClassVar[bool] = True`` gets the noisy sample of the followed modality as the context ``heard``,
   with its ``sample_rate``.
 
-Where the followed noises hit spans, so does the first kind: a text in the words that were said within them, if the
-sample has ``word_times``, (words, 2) seconds of start and end for each word between white space, and otherwise in the
-same share of its words.
+Where the followed noises hit spans, so does the first kind: a text in the words that were said within them, if sound is
+followed and the sample has ``word_times``, (words, 2) seconds of start and end for each word between white space, and
+otherwise in the same share of its words.
 
 Public: `follow`, `followed`, `hears`.
 """
@@ -33,6 +33,9 @@ import numpy as np
 from .record import Hit
 from .sample import SampleError
 from .span import Span
+
+_CAUSE = "caused_by"
+"""What an applied record calls the noises that a hit follows."""
 
 
 def followed(noise: Any) -> str:
@@ -58,35 +61,31 @@ def follow(hit: Hit, noise: Any, done: Sequence[Hit], sample: Mapping[str, Any])
         The hit with level and spans filled in; `achieved` says what caused it and what is expected.
 
     Raises:
-        ValueError: the hit has no level yet, or its noise hears, and no hit on the followed modality is among `done`.
+        ValueError: the hit was never applied, or its noise hears, and no hit on the followed modality is among `done`.
         SampleError: ``word_times`` does not fit the text.
     """
+    if _CAUSE in hit.achieved and not hears(noise):
+        return hit
     causes = [cause for cause in done if cause.modality == followed(noise)]
     if not causes:
-        if hit.level > 0 and not hears(noise):
-            return replace(hit, achieved={name: hit.achieved[name] for name in _said(hit)})
         raise ValueError(
             f"{hit.noise} follows {followed(noise)!r}, and the record has no hit on it: apply the record as a whole, "
             "or the part that an applied record holds"
         )
-    caused_by = {"caused_by": ", ".join(cause.noise for cause in causes)}
+    caused_by = {_CAUSE: ", ".join(cause.noise for cause in causes)}
     if hears(noise):
         return replace(hit, level=1.0, spans=(), achieved=caused_by)
     position, expected = noise.follow(causes)
     spans: tuple[Span, ...] = ()
     if all(cause.spans for cause in causes):
         spans = _union([span for cause in causes for span in cause.spans])
-        if "word_times" in sample and isinstance(sample[hit.modality], str):
+        of_sound = all(cause.noise.startswith("audio/") for cause in causes)
+        if of_sound and "word_times" in sample and isinstance(sample[hit.modality], str):
             wave, sample_rate = sample[followed(noise)], sample["sample_rate"]
             duration_s = wave.shape[-1] / sample_rate
             spans = _said_within(spans, _word_times(sample, hit.modality) / duration_s)
             position = position if spans else 0.0
     return replace(hit, level=min(max(float(position), 0.0), 1.0), spans=spans, achieved={**caused_by, **expected})
-
-
-def _said(hit: Hit) -> list[str]:
-    """What an applied record says of why a hit is as strong as it is."""
-    return [name for name in hit.achieved if name == "caused_by" or name.startswith("expected_")]
 
 
 def _union(spans: Sequence[Span]) -> tuple[Span, ...]:

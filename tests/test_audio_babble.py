@@ -43,6 +43,7 @@ def test_more_talkers_than_recordings_are_possible(folder):
         bursts(16000, 1.0, 0.3, 0.2), 1.0, stream(), sample_rate=16000
     )
     assert achieved["talkers"] == 30
+    assert sorted(achieved["recordings"].split(", ")) == [f"{number}.wav" for number in range(5)]
     assert np.isfinite(added).all()
 
 

@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 import soundfile
+from scipy import signal
 
 from noise_scheduler.audio import recordings
 from noise_scheduler.audio.events import Events
@@ -97,6 +98,34 @@ def test_bank_holds_distinct_sounds_of_every_kind(rate):
     starts = [np.resize(sound.wave, 2000) for sound in bank]
     alike = np.corrcoef(starts) - np.eye(len(starts))
     assert np.abs(alike).max() < 0.8
+
+
+def test_sounds_are_the_same_at_every_rate():
+    """The door's modes and rattle, and the pitch of the cough; of what is noise only the loudness over time."""
+
+    def at_8_khz(sound, rate):
+        wave = np.pad(sound.wave.astype(float), (0, rate // 10))
+        return signal.resample_poly(wave, 1, rate // 8000)[:8000]
+
+    for low, high in zip(sounds(16000.0), sounds(48000.0), strict=True):
+        pair = [at_8_khz(low, 16000), at_8_khz(high, 48000)]
+        size = min(map(len, pair))
+        if low.kind in ("knocks", "phone"):
+            assert np.corrcoef([wave[:size] for wave in pair])[0, 1] > 0.98
+        elif low.kind == "cough":  # voiced around .28 s: harmonics of one pitch
+            voiced = [np.abs(np.fft.rfft(wave[1900:2700] * np.hanning(800), 16000)) ** 2 for wave in pair]
+            pitches = [200 + int(np.argmax(power[200:540])) for power in voiced]  # bins of .5 Hz, 100 to 270 Hz
+            assert abs(pitches[0] - pitches[1]) <= 12
+        elif low.kind == "door":
+            powers = [np.convolve(wave[:size] ** 2, np.ones(80) / 80, "same") for wave in pair]
+            assert np.corrcoef(powers)[0, 1] > 0.9
+
+
+def test_the_record_names_what_was_heard(folder):
+    _, achieved = Events(folder=str(folder))(SPEECH, 1.0, stream(), sample_rate=RATE)
+    assert set(achieved["sounds"].split(", ")) == {"bang.wav", "siren.wav"}
+    _, achieved = Events()(SPEECH, 1.0, stream(), sample_rate=RATE)
+    assert set(achieved["sounds"].split(", ")) <= set(KINDS)
 
 
 def test_clicks_are_short_and_dishes_higher_than_doors():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from noise_scheduler.audio.level import DcOffset, Fading, Gain, with_gains
+from noise_scheduler.audio.level import DcOffset, Fading, Gain
 from noise_scheduler.audio.speech_level import active_level_dbov
 from noise_scheduler.testing import example_samples
 
@@ -51,13 +51,6 @@ def test_fades_are_smooth_stationary_and_as_deep_as_said():
     assert np.abs(np.diff(loss_db)).max() < 3  # dB in 10 ms
     minima = np.sum((loss_db[1:-1] < loss_db[:-2]) & (loss_db[1:-1] <= loss_db[2:]))
     assert minima / 600 == pytest.approx(0.5, rel=0.4)
-
-
-def test_gains_run_straight_between_their_points():
-    gains = np.array([1.0, 0.5, 0.0, 1.0], np.float32)
-    curve = with_gains(np.ones((3, 11), np.float32), gains, 4)
-    expected = np.interp(np.arange(11), [0, 4, 8, 12], gains)
-    assert curve == pytest.approx(np.stack([expected] * 3), abs=1e-6)
 
 
 def test_offset_shifts_the_mean_and_clips_at_full_scale():

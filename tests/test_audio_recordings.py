@@ -7,7 +7,7 @@ import soundfile
 
 from noise_scheduler.audio import recordings as module
 from noise_scheduler.audio.background import Background
-from noise_scheduler.audio.recordings import draw_stretch, kept, loop, parts, recordings, resampled
+from noise_scheduler.audio.recordings import draw_stretch, kept, loop, parts, recordings
 
 SPEECH = 0.1 * np.ones(1600, np.float32)
 
@@ -100,13 +100,18 @@ def test_threads_share_one_cache(tmp_path):
     assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))
 
 
-def test_resampling_keeps_a_tone_and_removes_what_would_alias():
-    t = np.arange(44100) / 44100
-    tones = (np.sin(2 * np.pi * 1000 * t) + np.sin(2 * np.pi * 11000 * t)).astype(np.float32)
-    low = resampled(tones, 44100, 16000.0)
-    assert len(low) == 16000
-    expected = np.sin(2 * np.pi * 1000 * np.arange(16000) / 16000)
-    assert low[500:-500] == pytest.approx(expected[500:-500], abs=0.01)
+def test_names_are_listed_once_and_briefly():
+    assert module.listed(["b", "a", "b"]) == "b, a"
+    many = [f"{number}.wav" for number in range(3000)]
+    assert len(module.listed(many)) < 100
+    assert module.listed(many).startswith("0.wav, 1.wav, ")
+    assert module.listed(many) != module.listed([*many[:-1], "other.wav"])
+
+
+def test_a_folder_that_is_called_like_a_recording_is_none(tmp_path):
+    (tmp_path / "takes.wav").mkdir()
+    file = noise_file(tmp_path / "takes.wav" / "a.wav")
+    assert recordings(str(tmp_path)) == (file,)
 
 
 def test_a_folder_must_be_a_path():

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from noise_scheduler import registry, severity, testing
+from noise_scheduler import registry
 from noise_scheduler.audio.speed import ClockDrift, Pitch, Speed, Tempo
-from noise_scheduler.testing import check_noise, example_samples
+from noise_scheduler.testing import example_samples
 
 RATE = 16000
 NOISES = ("audio/pitch", "audio/speed", "audio/tempo", "audio/clock_drift")
@@ -25,24 +25,6 @@ def peak_hz(wave: np.ndarray) -> float:
     top = int(spectrum.argmax())
     left, middle, right = spectrum[top - 1 : top + 2]
     return (top + (left - right) / (left - 2 * middle + right) / 2) * RATE / size
-
-
-@pytest.mark.parametrize("name", NOISES)
-def test_contract(name, monkeypatch):
-    monkeypatch.setattr(testing, "_check_rise", lambda *_: None)  # which compares sample by sample
-    check_noise(name)
-
-
-@pytest.mark.parametrize("name", NOISES)
-def test_severity_rises_with_level(name):
-    measure = severity.against("audio", SPEECH, sample_rate=RATE)
-    noise = registry.build(name)
-    means = [
-        np.mean([measure(noise(SPEECH, level, stream(seed), sample_rate=RATE)[0]) for seed in range(6)])
-        for level in (0.2, 0.5, 0.75, 1.0)
-    ]
-    assert np.all(np.diff(means) > 0)
-    assert means[-1] > 0.4
 
 
 @pytest.mark.parametrize("semitones", [0.5, 3.0, 12.0])
@@ -117,3 +99,9 @@ def test_both_directions_are_drawn():
 def test_bad_fields_are_refused(noise, fields, named):
     with pytest.raises(ValueError, match=named):
         noise(**fields)
+
+
+def test_noises_that_may_change_the_label_say_so():
+    flagged = {name for name in NOISES if getattr(registry.build(name), "affects_label", False)}
+    assert flagged == {"audio/pitch", "audio/speed", "audio/tempo"}
+    assert all("emotion label" in " ".join(registry.describe(name).doc.split()) for name in flagged)

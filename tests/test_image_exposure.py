@@ -53,7 +53,9 @@ def test_over_exposure_multiplies_linear_light_and_clips(rise):
     noisy, achieved = apply("image/over_exposure", image, 1.0, headroom_range=(rise, rise))
     grey = image[..., 0].astype(float)
     detail = np.abs(ndimage.laplace(grey, mode="mirror")) + 20
-    headroom = -np.average(np.log2(np.maximum(srgb_to_linear(grey / 255), 1 / 1024)), weights=detail)
+    judged = slice(None, None, 102_400 // 16_384)  # of its rows, as the picture is large
+    darkness = -np.log2(np.maximum(srgb_to_linear(grey / 255), 1 / 1024))
+    headroom = np.average(darkness[judged], weights=detail[judged])
     assert achieved["exposure_ev"] == pytest.approx(rise * headroom, abs=1e-5)
     ev = achieved["exposure_ev"]
     assert achieved["clipped_share"] == pytest.approx((noisy == 255).mean(), abs=1e-6)

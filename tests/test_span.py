@@ -87,7 +87,7 @@ def test_lost_words_are_lost_inside_only():
 def test_achieved_of_a_text_is_the_mean_over_its_parts_by_length():
     """All six letters of "ab cdef" are mistyped, none of the ten other characters."""
     noise = {"error_rate_range": (0.0, 1.0)}
-    hit = ns.Hit("text", "text/keyboard", 1, 1.0, ((0.0, 0.2), (0.4, 0.6), (0.8, 1.0)), noise)
+    hit = ns.Hit("text", "text/keyboard", 2, 1.0, ((0.0, 0.2), (0.4, 0.6), (0.8, 1.0)), noise)
     record = ns.Record(0, 0, (0, 0), "", (hit,))
     noisy, done = scheduler().apply({"text": "ab ?? cdef ?? !!!!"}, record)
     assert re.fullmatch(r"[a-z0-9]{2} \?\? [a-z0-9]{4} \?\? !!!!", noisy["text"])

@@ -1,11 +1,13 @@
 """Expected word error rates: the curves, how causes add up, what is read from records, and the fit to a recogniser."""
 
 import math
+import pickle
 
 import numpy as np
 import pytest
 
 from noise_scheduler.record import Hit
+from noise_scheduler.registry import build
 from noise_scheduler.text.asr.heard import Hearing, fit, heard
 
 HEARING = Hearing(0.05, {"snr_db/white": (0.0, -4.0), "snr_db/babble": (6.0, -3.0), "rt60_s": (1.5, 0.4)})
@@ -28,7 +30,27 @@ def test_causes_are_independent():
     kept = [1 - (HEARING.wer([cause]) - 0.05) / 0.95 for cause in (noise, room)]
     assert HEARING.wer([noise, room]) == pytest.approx(1 - 0.95 * kept[0] * kept[1])
     both = hit("audio/far_field", snr_db=4.0, rt60_s=1.5)
-    assert [name for name, _ in heard([both])] == ["snr_db/environment", "rt60_s"]
+    assert [name for name, _ in heard([both])] == ["snr_db/white", "rt60_s"]
+
+
+def test_reverberation_is_not_heard_beside_a_near_voice():
+    """Equally strong at 8.1 m in a hall of 20000 m³ with 1 s: there it counts in full, at the mouth not at all."""
+    counted = [
+        dict(heard([hit("audio/far_field", rt60_s=1.0, drr_db=20 * math.log10(8.06 / distance_m))]))["rt60_s"]
+        for distance_m in (0.05, 2.0, 8.06, 30.0)
+    ]
+    assert counted[0] < 0.001
+    assert counted[0] < counted[1] < counted[2]
+    assert counted[2:] == [1.0, 1.0]
+    for rt60_s in (0.3, 0.6, 1.0, 1.6):  # the nearest talker in the largest room of those measured, by Sabine
+        drr_db = 10 * math.log10(0.161 * 250 / rt60_s / (16 * math.pi) / 0.7**2)
+        assert dict(heard([hit(rt60_s=rt60_s, drr_db=drr_db)]))["rt60_s"] == pytest.approx(rt60_s, rel=0.03)
+    assert dict(heard([hit(rt60_s=2.0)]))["rt60_s"] == 2.0
+
+
+def test_missing_sound_is_lost_sound():
+    _, achieved = build("audio/missing")(np.ones(9, np.float32), 0.1, np.random.default_rng(), sample_rate=8000)
+    assert list(heard([Hit("audio", "audio/missing", 1, 0.1, achieved=achieved)])) == [("loss_rate", 1.0)]
 
 
 @pytest.mark.parametrize(
@@ -39,6 +61,7 @@ def test_causes_are_independent():
         (hit("audio/background", fields={"folder": "cafe"}, snr_db=5.0), "snr_db/environment"),
         (hit("audio/babble", snr_db=5.0), "snr_db/babble"),
         (hit("audio/wind", snr_db=5.0), "snr_db/environment"),
+        (hit("audio/gain", snr_db=5.0, gain_db=-40.0), "snr_db/white"),
         (hit("audio/packet_loss", loss_rate=0.2, mean_burst_ms=60.0), "loss_rate"),
         (hit("audio/clipping", severity=0.3, clipped_fraction=0.1), "severity"),
     ],
@@ -51,8 +74,15 @@ def test_a_noise_that_is_not_calibrated_counts_by_its_level():
     assert list(heard([hit("audio/clipping", level=0.5)])) == [("severity", pytest.approx(0.35))]
 
 
-def test_it_survives_json():
+def test_it_survives_json_and_the_way_to_another_process():
     assert Hearing.from_dict(HEARING.to_dict()) == HEARING
+    assert pickle.loads(pickle.dumps(HEARING)) == HEARING
+
+
+@pytest.mark.parametrize(("errors", "words"), [([1] * 8, [0, *[5] * 7]), ([-1, *[1] * 7], [5] * 8)])
+def test_a_fit_to_impossible_counts_is_refused(errors, words):
+    with pytest.raises(ValueError, match="words must be ≥ 1 and errors ≥ 0"):
+        fit([[hit(snr_db=3.0)]] * 8, errors, words, HEARING)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Noise that follows what was done to another modality: plans, levels, spans, records, and what is refused."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -48,6 +48,21 @@ class Loudness:
         return f"{float(np.abs(heard).max()):.6f} at {sample_rate:g} Hz"
 
 
+@dataclass(frozen=True, slots=True)
+class Hush:
+    """Write dots for words."""
+
+    graded: ClassVar[bool] = False
+    follows: str = ""
+    """Modality that is followed."""
+
+    def __call__(self, text, level, rng):
+        return " ".join("." * len(word) for word in text.split(" "))
+
+    def follow(self, hits):
+        return 1.0, {}
+
+
 @pytest.fixture(autouse=True)
 def _registered(monkeypatch):
     registry.names()
@@ -55,6 +70,7 @@ def _registered(monkeypatch):
     monkeypatch.setattr(registry, "_names", dict(registry._names))
     registry.register("text/shout")(Shout)
     registry.register("text/loudness")(Loudness)
+    registry.register("text/hush")(Hush)
 
 
 def scheduler(noise=None, **settings):
@@ -102,6 +118,41 @@ def test_records_replay_whole_in_part_and_from_json():
     with pytest.raises(ValueError, match="follows 'audio', and the record has no hit on it"):
         tied.apply(SAMPLE, tied.plan("a").only("text"))
     assert Record.from_json(tied.plan("a").to_json()) == tied.plan("a")
+
+
+def test_an_applied_record_stands_for_itself():
+    """Another recogniser, or sound that comes out a bit differently, changes nothing about a text that was written."""
+    noisy, record = scheduler(level=0.5)(SAMPLE, id="a")
+    written = replace(record.hits[1], level=0.25)
+    again, done = ns.NoiseScheduler.apply(scheduler(), SAMPLE, replace(record, hits=(record.hits[0], written)))
+    assert sum(word.isupper() for word in again["text"].split()) == 2
+    assert done.hits[1].level == 0.25
+    assert np.array_equal(again["audio"], noisy["audio"])
+
+
+def test_a_text_that_nothing_was_done_to_replays_alone():
+    mild = ns.NoiseScheduler(
+        {"audio": [ns.build("audio/white_noise", snr_db_range=(40, 40))], "text": [Shout("audio")]},
+        condition=ns.fixed("audio"),
+    )
+    noisy, record = mild(SAMPLE, id="a")
+    assert record.level("text") == 0
+    assert noisy["text"] == TEXT
+    assert ns.replay(SAMPLE, record.only("text"))["text"] == TEXT
+    assert ns.replay(SAMPLE, Record.from_json(record.to_json()).only("text"))["text"] == TEXT
+
+
+def test_what_follows_pictures_follows_them_in_shares_of_words():
+    clip = np.random.default_rng(1).integers(0, 256, (20, 8, 8, 3), np.uint8)
+    tied = ns.NoiseScheduler(
+        {"video": ["image/gaussian_noise"], "text": [Hush("video")]}, condition=ns.fixed("video"), span=0.5
+    )
+    times = np.arange(16.0).reshape(8, 2)
+    noisy, record = tied({"video": clip, "fps": 25.0, "text": TEXT, "word_times": times}, id=3)
+    (start, end), *_ = record.hits[0].spans
+    assert [not word.strip(".") for word in noisy["text"].split()] == [
+        round(8 * start) <= index < round(8 * end) for index in range(8)
+    ]
 
 
 def test_spans_follow_in_words_without_times():
@@ -216,3 +267,24 @@ def test_levels_of_batches_are_those_that_were_reached():
         _, record = tied(SAMPLE, id=index, step=0)
         assert batch["levels"][index].tolist() == pytest.approx([record.level("audio"), record.level("text")])
         assert batch["levels"][index, 1] > 0
+
+
+def test_recogniser_errors_follow_the_signal_to_noise_ratio():
+    """As many errors as the curve of white noise says, over many samples."""
+    from noise_scheduler.text.asr.heard import DEFAULT
+
+    words = "we walked along the river and talked about the people that we used to know at school"
+    sample = {"audio": SPEECH, "sample_rate": RATE, "text": words}
+    for snr_db in (0.0, 8.0):
+        tied = ns.NoiseScheduler(
+            {
+                "audio": [ns.build("audio/white_noise", snr_db_range=(snr_db, snr_db))],
+                "text": [ns.build("text/asr", follows="audio")],
+            },
+            condition=ns.fixed("audio"),
+        )
+        records = [tied(sample, id=id)[1] for id in range(400)]
+        expected = records[0].hits[1].achieved["expected_wer"]
+        assert expected == pytest.approx(DEFAULT.wer(records[0].hits[:1]))
+        assert np.mean([record.hits[1].achieved["wer"] for record in records]) == pytest.approx(expected, abs=0.05)
+    assert tied.from_dict(tied.to_dict()) == tied

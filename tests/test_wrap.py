@@ -109,7 +109,8 @@ def test_records_hold_the_release_of_the_library(picture, monkeypatch):
     assert record.hits[0].achieved == {"scale": "native", "library": release}
     monkeypatch.setattr(libraries, "_release", lambda distribution: "albumentations 2.0.9")
     monkeypatch.setattr(libraries._cache, "transforms", OrderedDict(), raising=False)
-    with pytest.raises(ValueError, match=f"the record says library '{release}', replay gives 'albumentations 2.0.9'"):
+    message = f"the record says library '{release}', replay gives 'albumentations 2.0.9'; install the version"
+    with pytest.raises(ValueError, match=message):
         ns.replay({"image": picture}, record)
 
 

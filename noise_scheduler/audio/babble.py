@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..path import check_range, lerp
+from ..path import check_number, check_range, lerp
 from ..registry import register
 from .background import add_noise
-from .recordings import check_folder, draw_stretch, recordings
+from .recordings import check_folder, draw_stretch, listed, recordings
 from .speech_level import energy
 
 Wave = npt.NDArray[np.float32]
@@ -32,7 +32,7 @@ class Babble:
     The SNR falls along `snr_db_range` with the level. Each talker is a stretch of an utterance from `folder`; without
     one it is the sample's own speech, mixed to one channel, backwards, from another point on and at another speed and
     pitch, which keeps the spectrum and the rhythm of speech and says nothing. All channels hear the same talkers. A
-    silent sample without a folder stays silent.
+    silent sample without a folder stays silent. The record says how many talkers there were, and from which recordings.
 
     Source: babble as a sum of utterances of equal level as in Krishnamurthy and Hansen, "Babble noise: modeling,
     analysis, and applications", IEEE TASLP 17 (2009); ITU-T P.56 for the levels.
@@ -48,33 +48,35 @@ class Babble:
     def __post_init__(self) -> None:
         check_folder(self.folder)
         check_range("snr_db_range", self.snr_db_range, -100.0, 100.0, falling=True)
-        if not isinstance(self.talkers, int) or not 1 <= self.talkers <= 100:
-            raise ValueError(f"talkers must be a whole number in [1, 100], not {self.talkers!r}")
+        check_number("talkers", self.talkers, 1, 100, whole=True)
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float
-    ) -> tuple[Wave, dict[str, float]]:
+    ) -> tuple[Wave, dict[str, float | str]]:
+        who: dict[str, float | str] = {"talkers": self.talkers}
         if self.folder:
-            voices, least_power = self._from_folder(wave.shape[-1], rng, sample_rate), _QUIETEST
+            (voices, drawn), least_power = self._from_folder(wave.shape[-1], rng, sample_rate), _QUIETEST
+            who["recordings"] = listed(drawn)
         else:
             voices, least_power = self._from_own_speech(wave, rng), 0.0
         noisy, achieved = add_noise(wave, voices, lerp(self.snr_db_range, level), sample_rate, least_power=least_power)
-        return noisy, {**achieved, "talkers": self.talkers}
+        return noisy, {**achieved, **who}
 
-    def _from_folder(self, samples: int, rng: np.random.Generator, sample_rate: float) -> Wave:
-        """The sum of the talkers, each with an active speech power of 1 over its recording."""
+    def _from_folder(self, samples: int, rng: np.random.Generator, sample_rate: float) -> tuple[Wave, list[str]]:
+        """The sum of the talkers, each with an active speech power of 1 over its recording, and the recordings."""
         files = recordings(self.folder)
-        voices = np.zeros(samples, np.float32)
+        voices, drawn = np.zeros(samples, np.float32), []
         for file in rng.choice(len(files), self.talkers, replace=len(files) < self.talkers):
             talker = draw_stretch(self.folder, files[int(file)], samples, sample_rate, rng)
+            drawn.append(talker.recording)
             if talker.active_power > 0:
                 voices += talker.wave * np.float32(1 / math.sqrt(talker.active_power))
-        return voices
+        return voices, drawn
 
     def _from_own_speech(self, wave: Wave, rng: np.random.Generator) -> Wave:
         """The sum of the talkers, all of the same level, for they all are the same speech."""
         speech: Wave = wave.reshape(-1, wave.shape[-1]).mean(0)[::-1].copy()
-        if energy(speech) == 0 and wave.any():  # channels in opposite phase
+        if energy(speech) == 0 and wave.ndim > 1:  # channels in opposite phase
             speech = wave[0, ::-1].copy()
         starts, speeds = rng.random((2, self.talkers))
         voices = np.zeros_like(speech)

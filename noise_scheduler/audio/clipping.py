@@ -5,15 +5,14 @@ Public: `Clipping`, registered as ``audio/clipping``.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from ..path import Range, check_range, fade_in, lerp
+from ..path import Range, check_range, lerp
 from ..registry import register
-from .speech_level import energy
+from .amplitude import at_power_of, faded_in, peak_of
 
 Wave = npt.NDArray[np.float32]
 
@@ -48,14 +47,12 @@ class Clipping:
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float
     ) -> tuple[Wave, dict[str, float]]:
         overdrive_db = lerp(self.overdrive_db_range, level)
-        peak = max(float(wave.max()), -float(wave.min()))
-        limit = np.float32(peak * 10 ** (-overdrive_db / 20))
+        limit = np.float32(peak_of(wave) * 10 ** (-overdrive_db / 20))
         if limit == 0:  # digital silence
             return wave.copy(), {"overdrive_db": overdrive_db, "clipped_fraction": 0.0}
         noisy = np.clip(wave, -limit, limit)
         clipped = float(np.count_nonzero(noisy != wave) / wave.size)
         if self.shape == "soft":
-            noisy = limit * np.tanh(wave / limit)
-            noisy = wave + np.float32(fade_in(level)) * (noisy - wave)  # tanh bends even what stays below the limit
-        noisy *= np.float32(math.sqrt(energy(wave) / energy(noisy)))
-        return noisy, {"overdrive_db": overdrive_db, "clipped_fraction": clipped}
+            # Faded in, since tanh bends even what stays below the limit.
+            noisy = faded_in(wave, limit * np.tanh(wave / limit), level)
+        return at_power_of(wave, noisy), {"overdrive_db": overdrive_db, "clipped_fraction": clipped}

@@ -17,15 +17,15 @@ from __future__ import annotations
 
 from bisect import bisect
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
-from ..path import Range, check_range, fade_in, loglerp
+from ..path import Range, check_range, loglerp
 from ..registry import register
+from .amplitude import faded_in, peak_of
 from .resampling import resampled
 
 Wave = npt.NDArray[np.float32]
@@ -194,23 +194,19 @@ def _coded(
     av = need("av", extra="audio")
     coded_hz = _coding_rate(codec, kbps, sample_rate)
     decoded_hz = codec.decoded_hz or coded_hz
-    there = Fraction(coded_hz / sample_rate).limit_denominator(10_000)
-    back = Fraction(sample_rate / decoded_hz).limit_denominator(10_000)
-    peak = max(1.0, float(wave.max()), -float(wave.min()))
-    narrow = resampled(wave / np.float32(peak), there)
+    peak = max(1.0, peak_of(wave))
+    narrow = resampled(wave / np.float32(peak), sample_rate, coded_hz)
     noisy = np.empty_like(wave)
     bits_per_s = 0.0
     channels = noisy.reshape(-1, noisy.shape[-1])
     for out, channel in zip(channels, narrow.reshape(-1, narrow.shape[-1]), strict=True):
         decoded, rate = _transcoded(channel, codec, coded_hz, kbps)
-        decoded = resampled(decoded[codec.delay :], back)[: len(out)]
+        decoded = resampled(decoded[codec.delay :], decoded_hz, sample_rate)[: len(out)]
         out[: len(decoded)] = decoded
         out[len(decoded) :] = 0
         bits_per_s += rate / len(channels)
     noisy *= np.float32(peak)
-    share = np.float32(fade_in(level))
-    if share < 1:
-        noisy = wave + share * (noisy - wave)
+    noisy = faded_in(wave, noisy, level)
     library = "libavcodec " + ".".join(map(str, av.library_versions["libavcodec"]))
     return noisy, {"bit_rate_kbps": bits_per_s / 1000, "coded_hz": float(coded_hz), "library": library}
 

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
-from ..path import check_range, lerp
+from ..path import check_number, check_range, lerp
 from ..registry import register
 from .background import add_noise, white
 
@@ -161,5 +161,4 @@ def _brown(hertz: Wave) -> Wave:
 
 def _check(snr_db_range: tuple[float, float], low_cut_hz: float) -> None:
     check_range("snr_db_range", snr_db_range, -100.0, 100.0, falling=True)
-    if not 1 <= low_cut_hz <= 1000:
-        raise ValueError(f"low_cut_hz must be in [1, 1000] Hz, not {low_cut_hz!r}")
+    check_number("low_cut_hz", low_cut_hz, 1, 1000, "Hz")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..path import Range, check_range, loglerp
+from ..path import Range, check_number, check_range, loglerp
 from ..registry import register
 from .packet_loss import from_blocks, gilbert, in_blocks, mean_run
 
@@ -40,8 +40,7 @@ class Dropouts:
 
     def __post_init__(self) -> None:
         check_range("lost_share_range", self.lost_share_range, 1e-6, 1.0)
-        if not 0 < self.mean_gap_ms <= 60_000:
-            raise ValueError(f"mean_gap_ms must be in (0, 60000] ms, not {self.mean_gap_ms!r}")
+        check_number("mean_gap_ms", self.mean_gap_ms, 0, 60_000, "ms", above=True)
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float

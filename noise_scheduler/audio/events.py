@@ -16,7 +16,8 @@ import numpy.typing as npt
 from ..path import check_range, lerp, loglerp
 from ..registry import register
 from .background import NOMINAL_SPEECH_POWER
-from .recordings import check_folder, kept, mono, parts, recordings, resampled
+from .recordings import check_folder, kept, listed, mono, parts, recordings
+from .resampling import resampled
 from .speech_level import active_power, energy
 from .struck import Sound, lay, sound_of, sounds
 
@@ -35,8 +36,8 @@ class Events:
     Their number per second rises in equal ratios along `events_per_second_range`, their peaks in equal steps along
     `peak_to_speech_db_range`. Every sample gets at least one. Each is drawn from `folder`, or else from a bank of
     synthetic doors, knocks, clicks, telephones, coughs and dishes; of a recording the first 3 s from its onset on are
-    heard. All channels hear the same. The record says how many there were, the share of time until they had decayed by
-    30 dB, and the speech-active SNR over the whole sample.
+    heard. All channels hear the same. The record says how many there were, which (kinds, or names of files), the share
+    of time until they had decayed by 30 dB, and the speech-active SNR over the whole sample.
 
     Source: sound events placed on a background as in Salamon et al., "Scaper: a library for soundscape synthesis and
     augmentation", WASPAA 2017; modal synthesis (van den Doel and Pai 1998); ITU-T P.56 for the speech level.
@@ -56,7 +57,7 @@ class Events:
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float
-    ) -> tuple[Wave, dict[str, float]]:
+    ) -> tuple[Wave, dict[str, float | str]]:
         samples = wave.shape[-1]
         expected = loglerp(self.events_per_second_range, level) * samples / sample_rate
         count = max(1, int(expected + rng.random()))
@@ -65,12 +66,14 @@ class Events:
         gain = math.sqrt(speech_power) * 10 ** (peak_db / 20)
 
         draw = self._source(sample_rate)
-        noise, heard = np.zeros(samples, np.float32), np.zeros(samples, bool)
+        noise, heard, kinds = np.zeros(samples, np.float32), np.zeros(samples, bool), []
         for which, when in rng.random((count, 2)):  # a higher level adds events to those of a lower one
             sound, start = draw(float(which)), int(when * samples)
             lay(noise, sound, start, gain)
             heard[start : start + sound.length] = True
-        achieved = {"events": count, "event_share": float(heard.mean()), "peak_to_speech_db": peak_db}
+            kinds.append(sound.kind)
+        achieved: dict[str, float | str] = {"events": count, "sounds": listed(kinds)}
+        achieved |= {"event_share": float(heard.mean()), "peak_to_speech_db": peak_db}
         noise_power = energy(noise) / samples
         if noise_power > 0:
             achieved["snr_db"] = 10 * math.log10(speech_power / noise_power)

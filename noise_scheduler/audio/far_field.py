@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
-from ..path import check_range, loglerp
+from ..path import check_number, check_range, loglerp
 from ..registry import register
 from .background import NOMINAL_SPEECH_POWER, white
 from .convolution import convolved
@@ -65,14 +65,10 @@ class FarField:
     def __post_init__(self) -> None:
         check_range("distance_m_range", self.distance_m_range, 0.01, 200.0)
         check_range("rt60_s", self.rt60_s, 0.1, 10.0)
-        if not 10 <= self.volume_m3 <= 100_000:
-            raise ValueError(f"volume_m3 must be in [10, 100000] m³, not {self.volume_m3!r}")
-        if not 1 <= self.humidity_percent <= 100:
-            raise ValueError(f"humidity_percent must be in [1, 100], not {self.humidity_percent!r}")
-        if not -20 <= self.temperature_c <= 50:
-            raise ValueError(f"temperature_c must be in [-20, 50] °C, not {self.temperature_c!r}")
-        if not -100 <= self.near_snr_db <= 200:
-            raise ValueError(f"near_snr_db must be in [-100, 200] dB, not {self.near_snr_db!r}")
+        check_number("volume_m3", self.volume_m3, 10, 100_000, "m³")
+        check_number("humidity_percent", self.humidity_percent, 1, 100, "%")
+        check_number("temperature_c", self.temperature_c, -20, 50, "°C")
+        check_number("near_snr_db", self.near_snr_db, -100, 200, "dB")
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
-from ..path import Range, check_range, fade_in, loglerp
+from ..path import Range, check_number, check_range, fade_in, loglerp
 from ..registry import register
 
 Wave = npt.NDArray[np.float32]
@@ -53,7 +53,7 @@ class LowPass:
 
     def __post_init__(self) -> None:
         check_range("cutoff_hz_range", self.cutoff_hz_range, 1.0, 1e6, falling=True)
-        _check_order(self.order)
+        check_number("order", self.order, 1, 24, whole=True)
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float
@@ -80,7 +80,7 @@ class HighPass:
 
     def __post_init__(self) -> None:
         check_range("cutoff_hz_range", self.cutoff_hz_range, 1.0, 1e6)
-        _check_order(self.order)
+        check_number("order", self.order, 1, 24, whole=True)
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float
@@ -116,7 +116,7 @@ class BandPass:
                 f"low_hz_range must end below high_hz_range, not at {self.low_hz_range[1]:g} Hz "
                 f"with the other at {self.high_hz_range[1]:g} Hz"
             )
-        _check_order(self.order)
+        check_number("order", self.order, 1, 24, whole=True)
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float
@@ -189,8 +189,3 @@ def _high(hz: Wave, cutoff_hz: float, order: int) -> Wave:
 def _within(ends: Range, sample_rate: float) -> Range:
     highest = _HIGHEST * sample_rate / 2
     return min(ends[0], highest), min(ends[1], highest)
-
-
-def _check_order(order: int) -> None:
-    if isinstance(order, bool) or not isinstance(order, int) or not 1 <= order <= 24:
-        raise ValueError(f"order must be an integer in [1, 24], not {order!r}")

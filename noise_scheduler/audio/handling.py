@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..path import check_range, lerp
+from ..path import check_number, check_range, lerp
 from ..registry import register
 from .background import add_noise, white
 from .colour import coloured
@@ -48,10 +48,8 @@ class Handling:
 
     def __post_init__(self) -> None:
         check_range("snr_db_range", self.snr_db_range, -100.0, 100.0, falling=True)
-        if not 0.01 <= self.thumps_per_second <= 50:
-            raise ValueError(f"thumps_per_second must be in [0.01, 50], not {self.thumps_per_second!r}")
-        if not -100 <= self.rustle_db <= 100:
-            raise ValueError(f"rustle_db must be in [-100, 100] dB, not {self.rustle_db!r}")
+        check_number("thumps_per_second", self.thumps_per_second, 0.01, 50)
+        check_number("rustle_db", self.rustle_db, -100, 100, "dB")
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
-from ..path import check_range, lerp
+from ..path import check_number, check_range, lerp
 from ..registry import register
 from .background import add_noise
 from .envelope import first_order
@@ -45,25 +45,22 @@ class Hum:
     mains_hz: tuple[float, ...] = (50.0, 60.0)
     """Frequencies of grids in Hz, of which one is drawn for every sample; in [40, 70]."""
     harmonics_db: tuple[float, ...] = ()
-    """Levels of the harmonics in dB, the fundamental first; empty to draw them for every sample."""
+    """Levels of the harmonics in dB, the fundamental first, in [-200, 200]; empty to draw them for every sample."""
     drift_hz: float = 0.02
     """Standard deviation of the frequency of the grid in Hz; in [0, 1]."""
 
     def __post_init__(self) -> None:
         check_range("snr_db_range", self.snr_db_range, -100.0, 100.0, falling=True)
-        low, high = _FREQUENCIES_HZ
-        if (
-            not isinstance(self.mains_hz, tuple)
-            or not self.mains_hz
-            or not all(low <= f <= high for f in self.mains_hz)
-        ):
-            raise ValueError(
-                f"mains_hz must be one or more frequencies in [{low:g}, {high:g}] Hz, not {self.mains_hz!r}"
-            )
-        if not isinstance(self.harmonics_db, tuple) or not all(math.isfinite(level) for level in self.harmonics_db):
-            raise ValueError(f"harmonics_db must be levels in dB, the fundamental first, not {self.harmonics_db!r}")
-        if not 0 <= self.drift_hz <= 1:
-            raise ValueError(f"drift_hz must be in [0, 1] Hz, not {self.drift_hz!r}")
+        for name in ("mains_hz", "harmonics_db"):
+            if not isinstance(getattr(self, name), tuple):
+                raise ValueError(f"{name} must be a tuple of numbers, not {getattr(self, name)!r}")
+        if not self.mains_hz:
+            raise ValueError("mains_hz must name one frequency or more, such as (50.0, 60.0)")
+        for frequency in self.mains_hz:
+            check_number("mains_hz", frequency, *_FREQUENCIES_HZ, "Hz")
+        for harmonic in self.harmonics_db:
+            check_number("harmonics_db", harmonic, -200, 200, "dB")
+        check_number("drift_hz", self.drift_hz, 0, 1, "Hz")
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float

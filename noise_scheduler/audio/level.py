@@ -1,7 +1,7 @@
 """Recordings at the wrong level: too quiet, fading in and out, or with an offset.
 
 Public: `Gain`, registered as ``audio/gain``; `Fading`, registered as ``audio/fading``; `DcOffset`, registered as
-``audio/dc_offset``; `with_gains`.
+``audio/dc_offset``.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
-from ..path import Range, check_range, lerp
+from ..path import Range, check_number, check_range, lerp
 from ..registry import register
+from .amplitude import peak_of
 from .background import white
+from .envelope import between_knots, knots_for
 from .speech_level import active_power, energy
 
 Wave = npt.NDArray[np.float32]
@@ -45,8 +47,7 @@ class Gain:
 
     def __post_init__(self) -> None:
         check_range("loss_db_range", self.loss_db_range, 0.0, 120.0)
-        if not -140 <= self.noise_floor_dbov <= 0:
-            raise ValueError(f"noise_floor_dbov must be in [-140, 0] dB, not {self.noise_floor_dbov!r}")
+        check_number("noise_floor_dbov", self.noise_floor_dbov, -140, 0, "dB")
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float
@@ -89,16 +90,15 @@ class Fading:
 
     def __post_init__(self) -> None:
         check_range("fade_db_range", self.fade_db_range, 0.0, 200.0)
-        if not 0 < self.fades_per_s <= 50:
-            raise ValueError(f"fades_per_s must be in (0, 50] per second, not {self.fades_per_s!r}")
+        check_number("fades_per_s", self.fades_per_s, 0, 50, "per second", above=True)
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float
     ) -> tuple[Wave, dict[str, float]]:
         step = max(1, round(sample_rate / _STEPS_PER_S))
-        steps = -(-wave.shape[-1] // step) + 1
+        steps = knots_for(step, wave.shape[-1])
         loss_db = lerp(self.fade_db_range, level) * _wandering(steps, self.fades_per_s * step / sample_rate, rng)
-        noisy = with_gains(wave, (10 ** (loss_db / -20)).astype(np.float32), step)
+        noisy = wave * between_knots((10 ** (loss_db / -20)).astype(np.float32), step, wave.shape[-1])
         return noisy, {"fade_db": float(loss_db.max()), "mean_loss_db": float(loss_db.mean())}
 
 
@@ -124,26 +124,11 @@ class DcOffset:
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float
     ) -> tuple[Wave, dict[str, float]]:
-        full_scale = max(1.0, float(wave.max()), -float(wave.min()))
+        full_scale = max(1.0, peak_of(wave))
         offset = lerp(self.offset_range, level) * (1 - 2 * int(rng.integers(2)))
         shifted = wave + np.float32(offset * full_scale)
         noisy = np.clip(shifted, np.float32(-full_scale), np.float32(full_scale))
         return noisy, {"offset": offset, "clipped_fraction": float(np.count_nonzero(noisy != shifted) / wave.size)}
-
-
-def with_gains(wave: Wave, gains: Wave, step: int) -> Wave:
-    """The wave times a gain that is `gains[i]` at sample ``i * step`` and runs straight from one to the next.
-
-    Args:
-        wave: (samples,) or (channels, samples), left as it is.
-        gains: at least ceil(samples / step) + 1 of them.
-        step: samples between two gains.
-    """
-    ramp = np.arange(step, dtype=np.float32) / np.float32(step)
-    curve = np.multiply.outer(np.diff(gains), ramp)
-    curve += gains[:-1, None]
-    noisy: Wave = wave * curve.ravel()[: wave.shape[-1]]
-    return noisy
 
 
 def _wandering(steps: int, fades_per_step: float, rng: np.random.Generator) -> npt.NDArray[np.float64]:

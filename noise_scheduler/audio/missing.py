@@ -19,6 +19,7 @@ from ..registry import register
 class MissingAudio:
     """Replace the whole wave by zeros, at every level above 0.
 
+    Achieved: `loss_rate`, always 1.
     Source: the missing-modality protocol of MMIN (Zhao, Li and Jin, "Missing modality imagination network for
     emotion recognition with uncertain missing modalities", ACL 2021).
     """
@@ -27,5 +28,5 @@ class MissingAudio:
 
     def __call__(
         self, wave: npt.NDArray[np.float32], level: float, rng: np.random.Generator, *, sample_rate: float
-    ) -> npt.NDArray[np.float32]:
-        return np.zeros_like(wave)
+    ) -> tuple[npt.NDArray[np.float32], dict[str, float]]:
+        return np.zeros_like(wave), {"loss_rate": 1.0}

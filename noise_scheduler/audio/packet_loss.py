@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..path import Range, check_range, loglerp
+from ..path import Range, check_number, check_range, loglerp
 from ..registry import register
 
 Wave = npt.NDArray[np.float32]
@@ -56,10 +56,8 @@ class PacketLoss:
 
     def __post_init__(self) -> None:
         check_range("loss_rate_range", self.loss_rate_range, 1e-6, 1.0)
-        if not 0 < self.mean_burst_ms <= 60_000:
-            raise ValueError(f"mean_burst_ms must be in (0, 60000] ms, not {self.mean_burst_ms!r}")
-        if not 0 < self.packet_ms <= 1000:
-            raise ValueError(f"packet_ms must be in (0, 1000] ms, not {self.packet_ms!r}")
+        check_number("mean_burst_ms", self.mean_burst_ms, 0, 60_000, "ms", above=True)
+        check_number("packet_ms", self.packet_ms, 0, 1000, "ms", above=True)
         if self.concealment not in CONCEALMENTS:
             raise ValueError(f"concealment must be one of {', '.join(CONCEALMENTS)}, not {self.concealment!r}")
 

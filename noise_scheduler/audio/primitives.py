@@ -15,18 +15,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
-from ..path import Range, check_range, fade_in, lerp, loglerp
+from ..path import Range, check_number, check_range, fade_in, lerp, loglerp
 from ..registry import register
+from .amplitude import at_power_of
 from .background import add_noise
 from .colour import coloured
 from .convolution import convolved
 from .envelope import between_knots, knots_for
-from .speech_level import energy
 
 Wave = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -36,6 +37,7 @@ _KNOTS_PER_OCTAVE = 2
 _POINTS_PER_KNOT = 8
 _OF_KNOTS = math.sqrt(1.5)  # their deviation, when that of the straight lines between them is 1
 _RESPONSE_S = 0.1  # length of a filter's response, half of it before the sound
+_BIN_HZ = 4.0
 _STEP_S = 0.001  # between the points of a gain curve
 _EDGE_S, _EDGE_HZ = 0.005, 40.0  # from full to nothing at the edges of a mask
 _MEL_BREAK_HZ = 700.0
@@ -70,7 +72,7 @@ class RandomFilter:
         deviation_db = loglerp(self.deviation_db_range, level) * fade_in(level)
         hertz, curve = _response(rng, sample_rate)
         noisy = _filtered(wave, hertz, _gain(deviation_db * curve), sample_rate)
-        return _at_power_of(wave, noisy), {"deviation_db": deviation_db}
+        return at_power_of(wave, noisy), {"deviation_db": deviation_db}
 
 
 @register("audio/random_gain_curve", stage="channel")
@@ -92,7 +94,7 @@ class RandomGainCurve:
 
     def __post_init__(self) -> None:
         check_range("deviation_db_range", self.deviation_db_range, 1e-3, 200.0)
-        _check_time_constant(self.time_constant_s)
+        check_number("time_constant_s", self.time_constant_s, 0.005, 100, "s")
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float
@@ -100,7 +102,7 @@ class RandomGainCurve:
         """Change the volume of a wave (samples,) or (channels, samples), float32."""
         deviation_db = loglerp(self.deviation_db_range, level) * fade_in(level)
         noisy = wave * _gain_over_time(rng, wave.shape[-1], deviation_db, self.time_constant_s, sample_rate)
-        return _at_power_of(wave, noisy), {"deviation_db": deviation_db}
+        return at_power_of(wave, noisy), {"deviation_db": deviation_db}
 
 
 @register("audio/time_frequency_mask", stage="channel")
@@ -161,9 +163,8 @@ class RandomNoise:
     def __post_init__(self) -> None:
         check_range("snr_db_range", self.snr_db_range, -100.0, 100.0, falling=True)
         for name in ("spectrum_deviation_db", "envelope_deviation_db"):
-            if not 0 <= getattr(self, name) <= 60:
-                raise ValueError(f"{name} must be in [0, 60], not {getattr(self, name)!r}")
-        _check_time_constant(self.time_constant_s)
+            check_number(name, getattr(self, name), 0, 60, "dB")
+        check_number("time_constant_s", self.time_constant_s, 0.005, 100, "s")
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float
@@ -172,7 +173,7 @@ class RandomNoise:
         samples = wave.shape[-1]
         hertz, curve = _response(rng, sample_rate)
         gain = _gain(self.spectrum_deviation_db * curve)
-        noise = coloured((samples,), sample_rate, rng, lambda at: np.interp(at, hertz, gain).astype(np.float32))
+        noise = coloured((samples,), sample_rate, rng, partial(_on_bins, hertz, gain))
         noise *= _gain_over_time(rng, samples, self.envelope_deviation_db, self.time_constant_s, sample_rate)
         return add_noise(wave, noise, lerp(self.snr_db_range, level), sample_rate)
 
@@ -183,7 +184,7 @@ class RandomChain:
     """Replace the wave by the average of three random chains of primitives.
 
     Each chain applies one or two of filter, gain curve, mask and noise; the chains are averaged with random weights.
-    What each primitive is applied at is a level of its own, up to .3 below one that rises along `strength_range`.
+    What each primitive is applied at is a level of its own, up to 30 % below one that rises along `strength_range`.
     Achieved: `strength`, and `chains`, the primitives by their first letters (t for the mask).
     Source: AugMix, Hendrycks et al., ICLR 2020, with the primitives of PRIME, Modas et al., ECCV 2022.
     """
@@ -256,6 +257,14 @@ def _over_time(samples: int, times: Doubles, values: Doubles, sample_rate: float
     return between_knots(knots.astype(np.float32), step, samples)
 
 
+def _on_bins(hertz: Doubles, gain: Doubles, bins: Wave) -> Wave:
+    """A gain that is given at some frequencies at the frequencies of all bins, by straight lines over up to 4 Hz."""
+    spacing = float(bins[-1] - bins[0]) / (len(bins) - 1) if len(bins) > 1 else _BIN_HZ
+    step = max(1, int(_BIN_HZ / spacing))
+    knots = np.interp(float(bins[0]) + np.arange(knots_for(step, len(bins))) * (step * spacing), hertz, gain)
+    return between_knots(knots.astype(np.float32), step, len(bins))
+
+
 def _filtered(wave: Wave, hertz: Doubles, gain: Doubles, sample_rate: float) -> Wave:
     """The wave through a zero-phase filter, its gain given at some frequencies and linear between them."""
     fft = need("scipy.fft", extra="audio")
@@ -285,16 +294,3 @@ def _outside(intervals: Doubles, edge: float, end: float) -> tuple[Doubles, Doub
     places = np.stack([ends - half, ends + half], 1).reshape(-1)
     values = np.tile([1.0, 0.0, 0.0, 1.0], len(intervals))
     return np.concatenate([[-edge], places, [end + edge]]), np.concatenate([[1.0], values, [1.0]])
-
-
-def _at_power_of(wave: Wave, noisy: Wave) -> Wave:
-    """`noisy`, in place, at the power of `wave`."""
-    after = energy(noisy)
-    if after > 0:
-        noisy *= np.float32(math.sqrt(energy(wave) / after))
-    return noisy
-
-
-def _check_time_constant(seconds: float) -> None:
-    if not 0.005 <= seconds <= 100:
-        raise ValueError(f"time_constant_s must be in [0.005, 100], not {seconds!r}")

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..path import Range, check_range, lerp
+from ..path import Range, check_flag, check_range, lerp
 from ..registry import register
+from .amplitude import peak_of
 
 Wave = npt.NDArray[np.float32]
 
@@ -43,12 +44,13 @@ class BitDepth:
 
     def __post_init__(self) -> None:
         check_range("bits_range", self.bits_range, 1.0, 20.0, falling=True)
+        check_flag("dither", self.dither)
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float
     ) -> tuple[Wave, dict[str, float]]:
         bits = lerp(self.bits_range, level)
-        peak = _peak(wave)
+        peak = peak_of(wave)
         if peak == 0:
             return wave.copy(), {"bits": bits}
         steps = 2 ** (bits - 1)
@@ -84,7 +86,7 @@ class MuLaw:
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float
     ) -> tuple[Wave, dict[str, float]]:
         bits = lerp(self.bits_range, level)
-        peak = _peak(wave)
+        peak = peak_of(wave)
         if peak == 0:
             return wave.copy(), {"bits": bits}
         magnitudes = np.abs(wave)
@@ -100,7 +102,3 @@ def _expanded(bits: float) -> npt.NDArray[np.float64]:
     borders = np.append(np.expm1(codes / steps * math.log1p(_MU)) / _MU * _GRID, _GRID)
     values = np.expm1((codes + 0.5) / steps * math.log1p(_MU)) / _MU
     return np.repeat(values, np.diff(np.rint(borders).astype(np.int64)))
-
-
-def _peak(wave: Wave) -> float:
-    return max(float(wave.max()), -float(wave.min()))

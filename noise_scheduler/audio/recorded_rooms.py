@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .recordings import broken, kept, resampled
+from .recordings import broken, kept
+from .resampling import resampled
 from .speech_level import energy
 
 Wave = npt.NDArray[np.float32]

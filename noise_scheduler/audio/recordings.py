@@ -5,17 +5,18 @@ parts of up to a minute, so that a long one costs no more than what is drawn fro
 loop, a single event, an impulse response) is kept in a cache that all noises of the process share, of which the least
 recently used is dropped first.
 
-Public: `recordings`, `check_folder`, `parts`, `kept`, `Stretch`, `draw_stretch`, `loop`, `mono`, `resampled`, `broken`.
+Public: `recordings`, `check_folder`, `parts`, `kept`, `Stretch`, `draw_stretch`, `loop`, `mono`, `listed`,
+`broken`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
+from .resampling import resampled
 from .speech_level import active_power, energy
 
 Wave = npt.NDArray[np.float32]
@@ -32,6 +34,7 @@ SUFFIXES = (".wav", ".flac", ".ogg")
 _PART_S = 60.0
 _CROSSFADE_S = 0.02
 _CACHE_BYTES = 128 * 2**20
+_LISTED = 8
 
 
 def check_folder(folder: str) -> None:
@@ -50,7 +53,8 @@ def recordings(folder: str) -> tuple[Path, ...]:
     root = Path(folder)
     if not root.is_dir():
         raise ValueError(f"folder of recordings {folder!r} does not exist or is not a folder")
-    found = [path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
+    named = [path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
+    found = [path for path in named if path.is_file()]
     if not found:
         raise ValueError(f"folder of recordings {folder!r} holds no {', '.join(SUFFIXES)} file")
     return tuple(sorted(found, key=lambda path: path.relative_to(root).as_posix()))
@@ -138,12 +142,14 @@ def mono(file: Path, frames: Wave) -> Wave:
     return wave
 
 
-def resampled(wave: Wave, native_rate: float, sample_rate: float) -> Wave:
-    """The wave at another sample rate."""
-    if native_rate != sample_rate:
-        ratio = Fraction(sample_rate / native_rate).limit_denominator(10_000)
-        wave = need("scipy.signal", extra="audio").resample_poly(wave, ratio.numerator, ratio.denominator)
-    return np.ascontiguousarray(wave, dtype=np.float32)
+def listed(names: Iterable[str]) -> str:
+    """The names of what was drawn, each once, for the record; of more than eight, a digest stands for the others."""
+    different = list(dict.fromkeys(names))
+    first, others = different[:_LISTED], different[_LISTED:]
+    if others:
+        digest = hashlib.blake2b("\n".join(others).encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
+        first.append(f"{len(others)} more ({digest})")
+    return ", ".join(first)
 
 
 def broken(file: Path, fault: str) -> ValueError:

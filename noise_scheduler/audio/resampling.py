@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
-from ..path import Range, check_range, fade_in, loglerp
+from ..path import Range, check_flag, check_range, loglerp
 from ..registry import register
+from .amplitude import faded_in
 from .filters import overlap_save
 
 Wave = npt.NDArray[np.float32]
@@ -36,7 +37,7 @@ class Resample:
     Achieved: `rate_hz`.
 
     Source: band-limited interpolation by a Kaiser-windowed sinc (Smith, "Digital audio resampling home page", 2002),
-    with 32 zero crossings, β = 8.6 and a roll-off of .92: flat up to .84 of half the rate, −80 dB from there on.
+    with 32 zero crossings, β = 8.6 and a roll-off of .92: flat up to .84 of half the rate, −80 dB beyond half the rate.
     """
 
     rate_hz_range: Range = (44100.0, 160.0)
@@ -46,6 +47,7 @@ class Resample:
 
     def __post_init__(self) -> None:
         check_range("rate_hz_range", self.rate_hz_range, 1.0, 1e6, falling=True)
+        check_flag("alias", self.alias)
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float
@@ -54,18 +56,16 @@ class Resample:
         rate_hz = loglerp((min(self.rate_hz_range[0], highest), min(self.rate_hz_range[1], highest)), level)
         low_and_back = _dropped_and_joined if self.alias else _there_and_back
         noisy = low_and_back(wave, rate_hz / sample_rate)
-        if (share := np.float32(fade_in(level))) < 1:
-            noisy = wave + share * (noisy - wave)
-        return noisy, {"rate_hz": rate_hz}
+        return faded_in(wave, noisy, level), {"rate_hz": rate_hz}
 
 
-def resampled(wave: Wave, ratio: Fraction) -> Wave:
-    """The wave at `ratio` times its rate: ceil(samples × ratio) samples, nothing delayed."""
+def resampled(wave: Wave, from_hz: float, to_hz: float) -> Wave:
+    """The wave at another sampling rate: ceil(samples × to_hz / from_hz) samples, nothing delayed."""
+    ratio = Fraction(to_hz / from_hz).limit_denominator(10_000)
     if ratio == 1:
         return wave
     resample = need("scipy.signal", extra="audio").resample_poly
-    result: Wave = resample(wave, ratio.numerator, ratio.denominator, axis=-1)
-    return result
+    return np.ascontiguousarray(resample(wave, ratio.numerator, ratio.denominator, axis=-1), np.float32)
 
 
 def _there_and_back(wave: Wave, ratio: float) -> Wave:

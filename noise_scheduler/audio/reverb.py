@@ -31,6 +31,7 @@ import numpy.typing as npt
 from ..extras import need
 from ..path import check_range, lerp, loglerp
 from ..registry import register
+from .amplitude import at_power_of
 from .convolution import convolved
 from .recorded_rooms import recorded_room
 from .recordings import check_folder, recordings
@@ -83,10 +84,7 @@ class Reverb:
             rt60_s, room = loglerp(self.rt60_s, level), int(rng.integers(ROOMS))
             noisy = convolved(wave, room_response(room, rt60_s, drr_db, sample_rate))
             achieved = {"rt60_s": rt60_s, "drr_db": drr_db, "room": room}
-        after = energy(noisy)
-        if after > 0:
-            noisy *= np.float32(math.sqrt(energy(wave) / after))
-        return noisy, achieved
+        return at_power_of(wave, noisy), achieved
 
     def _in_recorded_room(
         self, wave: Wave, drr_db: float, rng: np.random.Generator, sample_rate: float

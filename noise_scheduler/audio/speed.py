@@ -33,7 +33,7 @@ DIRECTIONS = ("either", "up", "down")
 @register("audio/pitch", stage="source")
 @dataclass(frozen=True, slots=True)
 class Pitch:
-    """Shift the pitch of the voice, formants and all, at its own tempo. May change what an emotion label means.
+    """Shift the pitch of the voice, formants and all, at its own tempo. May change an emotion label.
 
     The shift grows along `semitones_range`, upwards or downwards.
     Achieved: `semitones`, negative for downwards.

@@ -1,7 +1,8 @@
 """Sudden sounds by modal synthesis: bodies that are struck ring in a few damped modes.
 
 A sound is peak-normalised, begins at its first sample, and is the same sound at every sample rate, modes above the
-Nyquist frequency and the exact course of noise aside. The bank is made when first used at a sample rate.
+Nyquist frequency and the exact course of noise aside, which is why noise is drawn last. The bank is made when first
+used at a sample rate.
 
 Public: `Sound`, `sound_of`, `sounds`, `thumps`, `lay`, `KINDS`.
 
@@ -80,8 +81,8 @@ def _bank(kinds: dict[str, Callable[[np.random.Generator, float], _Signal]], sam
 def _door_slam(rng: np.random.Generator, rate: float) -> _Signal:
     """The leaf and the wall ring low and short; the latch and the air make a burst of noise; the frame rattles."""
     leaf = _modes(rng.uniform(45, 260, 10), rng.uniform(0.04, 0.15, 10), rng.uniform(0.3, 1, 10), 0.8, rate)
-    burst = _band(rng, 0.8, rate, 80, 3000) * _decay(0.8, rate, 0.04)
     rattle = _strikes(rng, int(rng.integers(2, 5)), (0.03, 0.1), (300, 1800), (0.005, 0.02), 0.8, rate)
+    burst = _band(rng, 0.8, rate, 80, 3000) * _decay(0.8, rate, 0.04)
     return _peak_one(leaf) + 0.7 * _peak_one(burst) + 0.2 * rattle
 
 
@@ -110,11 +111,11 @@ def _cough(rng: np.random.Generator, rate: float) -> _Signal:
     """A burst as the glottis opens, a noisy flow, and a voiced end, through the resonances of a vocal tract."""
     t = _times(0.45, rate)
     flow = np.exp(-t / 0.02) + 0.45 * np.exp(-((t - 0.12) ** 2) / 0.005)
+    centres, pitch = rng.uniform((450, 1100, 2300), (750, 1700, 3200)), rng.uniform(110, 260)
     noise = sum(
         weight * _band(rng, 0.45, rate, centre / 1.3, centre * 1.3)
-        for weight, centre in zip((1, 0.8, 0.5), rng.uniform((450, 1100, 2300), (750, 1700, 3200)), strict=True)
+        for weight, centre in zip((1, 0.8, 0.5), centres, strict=True)
     )
-    pitch = rng.uniform(110, 260)
     voice = sum(np.sin(2 * np.pi * k * pitch * t) / k for k in range(1, 12) if k * pitch < rate / 2)
     voiced = 0.25 * voice * np.exp(-((t - 0.28) ** 2) / 0.004)
     return np.asarray((noise * flow + voiced) * np.minimum(1, t / 0.002))

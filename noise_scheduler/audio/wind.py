@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..path import check_range, lerp
+from ..path import check_number, check_range, lerp
 from ..registry import register
 from .background import add_noise
 from .colour import coloured
@@ -53,12 +53,9 @@ class Wind:
 
     def __post_init__(self) -> None:
         check_range("snr_db_range", self.snr_db_range, -100.0, 100.0, falling=True)
-        if not 20 <= self.corner_hz <= 1000:
-            raise ValueError(f"corner_hz must be in [20, 1000] Hz, not {self.corner_hz!r}")
-        if not 0 <= self.turbulence_intensity <= 1:
-            raise ValueError(f"turbulence_intensity must be in [0, 1], not {self.turbulence_intensity!r}")
-        if not 0.05 <= self.gust_s <= 60:
-            raise ValueError(f"gust_s must be in [0.05, 60] seconds, not {self.gust_s!r}")
+        check_number("corner_hz", self.corner_hz, 20, 1000, "Hz")
+        check_number("turbulence_intensity", self.turbulence_intensity, 0, 1)
+        check_number("gust_s", self.gust_s, 0.05, 60, "s")
 
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float

@@ -38,7 +38,7 @@ class Jpeg:
     Source: ITU-T T.81; quality as in the Independent JPEG Group's library.
     """
 
-    quality_range: Range = (95.0, 1.0)
+    quality_range: Range = (98.0, 1.0)
     """Quality (mild, extreme) of the IJG library, in [1, 99]."""
     time_constant_s: float | Held = 1.0
     """On a clip, seconds over which the quality stays much the same, or "held"."""
@@ -71,7 +71,7 @@ class WebP:
     Source: RFC 9649 and RFC 6386; quality as in libwebp.
     """
 
-    quality_range: Range = (95.0, 1.0)
+    quality_range: Range = (100.0, 1.0)
     """Quality (mild, extreme) of libwebp, in [1, 100]."""
     time_constant_s: float | Held = 1.0
     """On a clip, seconds over which the quality stays much the same, or "held"."""
@@ -129,8 +129,9 @@ def _coded(image: Pixels, suffix: str, options: list[list[int]]) -> tuple[Pixels
         coded_bytes += code.size
         decoded = cv2.imdecode(code, cv2.IMREAD_COLOR if channels == 3 else cv2.IMREAD_GRAYSCALE)
         if channels == 3:
-            cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB, dst=decoded)
-        out[...] = decoded.reshape(frame.shape)
+            cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB, dst=out)
+        else:
+            out[...] = decoded.reshape(frame.shape)
     return noisy.reshape(image.shape), {
         "quality": sum(chosen[1] for chosen in options) / len(options),
         "bits_per_pixel": 8 * coded_bytes / (len(frames) * height * width),

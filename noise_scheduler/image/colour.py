@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..extras import need
 from ..path import Range, check_range, fade_in, lerp
 from ..registry import register
+from .byte_table import map_greys
 from .drift import Held, check_time_constant, factors
 from .low_light import LINEAR_STEPS, decoded, encode_steps
 
@@ -60,7 +60,6 @@ class ColourCast:
         first_frame: int = 0,
     ) -> tuple[npt.NDArray[np.uint8], dict[str, float | str]]:
         """Tint an image (H, W, C) or a clip (T, H, W, C), uint8."""
-        cv2 = need("cv2", extra="image")
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
         warm = bool(rng.random() < 0.5)
         wander = factors(
@@ -80,7 +79,7 @@ class ColourCast:
         for out, frame, lamp_mired in zip(noisy, frames, lamps_mired, strict=True):
             gain = _cast(1e6 / float(lamp_mired), warm) if frame.shape[2] == 3 else np.ones(1)
             codes = encode_steps((LINEAR_STEPS * (decoded()[:, None] * gain) + 0.5).astype(np.float32))
-            cv2.LUT(frame, codes[:, None], dst=out)
+            map_greys(frame, codes, out)
         achieved: dict[str, float | str] = {
             "temperature_k": 1e6 / (daylight + error_mired),
             "cast": "warm" if warm else "cool",

@@ -55,7 +55,7 @@ def smooth_paths(
     Returns:
         (paths, frames) float64.
     """
-    waves = _waves(rng, paths, time_constant_s, inertia)
+    waves = _waves(_draws(rng, paths, inertia), time_constant_s)
     return _sums(waves, _seconds(frames, fps, first_frame))
 
 
@@ -77,9 +77,10 @@ def drifts(
     Returns:
         (paths, frames) float64.
     """
-    waves = _waves(rng, paths, time_constant_s, inertia)
+    draws = _draws(rng, paths, inertia)
     if first_frame + frames == 1:
         return np.zeros((paths, 1))
+    waves = _waves(draws, time_constant_s)
     seconds = _seconds(frames, fps, first_frame)
     drift: Doubles = _sums(waves, seconds) - _kept(seconds, time_constant_s, inertia) * _sums(waves, np.zeros(1))
     return drift
@@ -104,11 +105,12 @@ def factors(
     Returns:
         (frames,) float64.
     """
+    if first_frame + frames == 1:
+        _draws(rng, 1, inertia)
+        return np.ones(1)
     (drift,) = drifts(
         rng, 1, frames, fps=fps, time_constant_s=time_constant_s, first_frame=first_frame, inertia=inertia
     )
-    if first_frame + frames == 1:
-        return np.ones(1)
     kept = _kept(_seconds(frames, fps, first_frame), time_constant_s, inertia)
     positive: Doubles = np.exp(log_size * drift - 0.5 * log_size**2 * (1 - kept**2))
     return positive
@@ -128,14 +130,16 @@ def _seconds(frames: int, fps: float, first_frame: int) -> Doubles:
     return np.arange(first_frame, first_frame + frames) / fps
 
 
-def _waves(
-    rng: np.random.Generator, paths: int, time_constant_s: float | Held, inertia: bool
-) -> tuple[Doubles, Doubles]:
-    """Angular frequencies, in 1/s, and phases of the cosines of each path."""
+def _draws(rng: np.random.Generator, paths: int, inertia: bool) -> tuple[Doubles, Doubles]:
+    """Angular frequencies, in 1/τ, and phases, in turns, of the cosines of each path."""
     shape = (paths, 1, _COSINES)
-    omega = rng.standard_normal(shape) if inertia else rng.standard_cauchy(shape)
-    omega /= _tau(time_constant_s)
-    return omega, rng.uniform(0, 2 * np.pi, shape)
+    return rng.standard_normal(shape) if inertia else rng.standard_cauchy(shape), rng.random(shape)
+
+
+def _waves(draws: tuple[Doubles, Doubles], time_constant_s: float | Held) -> tuple[Doubles, Doubles]:
+    """Angular frequencies, in 1/s, and phases, in radians."""
+    omega, turns = draws
+    return omega / _tau(time_constant_s), 2 * np.pi * turns
 
 
 def _sums(waves: tuple[Doubles, Doubles], seconds: Doubles) -> Doubles:

@@ -21,16 +21,18 @@ import numpy.typing as npt
 from ..extras import need
 from ..path import Range, check_range, fade_in, lerp, loglerp
 from ..registry import register
+from .byte_table import map_greys
 from .drift import Held, check_time_constant, drifts, factors
 from .frames import frame_streams
 from .grain import look_up, paired, random_bytes
 from .light import bands
-from .low_light import LINEAR_STEPS, decoded, encode_steps, encoded, grey_shares, srgb_to_linear
+from .low_light import LINEAR_STEPS, decoded, encode_steps, encoded, mean_light, srgb_to_linear
 
 _LOG_DRIFT = 0.15
 _LEAST_LIGHT = 2.0**-10  # that counts in the log-average; sRGB's second grey level has 2^-10.7
 _LEAST_HEADROOM_EV = 0.5
-_FLAT_DETAIL = 20.0  # what a flat place counts beside one whose Laplacian of luma is as many grey levels
+_FLAT_DETAIL = 20  # what a flat place counts beside one whose Laplacian of luma is as many grey levels
+_JUDGED = 1 << 14  # pixels of a frame that are looked at for its headroom, at least, if it has so many
 _DITHER_STEPS = 16
 _BLOCK = 1 << 16
 
@@ -113,16 +115,14 @@ class ContrastLoss:
         self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
     ) -> tuple[Pixels, dict[str, float]]:
         """Flatten an image (H, W, C) or a clip (T, H, W, C), uint8."""
-        cv2 = need("cv2", extra="image")
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
         log_contrast = math.log(loglerp(self.contrast_range, level)) * fade_in(level)
         contrasts = np.exp(log_contrast * _drift(rng, len(frames), fps, first_frame, self.time_constant_s))
         noisy = np.empty_like(frames)
         for out, frame, contrast in zip(noisy, frames, contrasts, strict=True):
-            mean_light = decoded() @ grey_shares(frame)
-            light = contrast * decoded()[:, None] + (1 - contrast) * mean_light
+            light = contrast * decoded()[:, None] + (1 - contrast) * mean_light(frame)
             codes = encode_steps((LINEAR_STEPS * light + 0.5).astype(np.float32))
-            cv2.LUT(frame, codes[:, None], dst=out)
+            map_greys(frame, codes, out)
         return noisy.reshape(image.shape), {"contrast": math.exp(log_contrast)}
 
 
@@ -138,7 +138,7 @@ class Backlight:
     Source: backlit scenes of Li & Wu, "Learning-based restoration of backlit images", IEEE TIP 2018.
     """
 
-    contrast_ev_range: Range = (0.1, 20.0)
+    contrast_ev_range: Range = (0.1, 30.0)
     """Difference of exposure between surround and subject (mild, extreme), EV; level moves along it linearly, below
     level .05 it shrinks further, to nothing at 0."""
     radius: float = 0.42
@@ -214,11 +214,14 @@ def _blocks(*arrays: npt.NDArray[Any]) -> Iterator[tuple[npt.NDArray[Any], ...]]
 def _headroom_ev(frame: Pixels) -> float:
     """EV from the log-average of a frame's light up to white, at least .5; detail counts more."""
     cv2 = need("cv2", extra="image")
-    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) if frame.shape[2] == 3 else np.ascontiguousarray(frame)
-    detail = np.abs(cv2.Laplacian(grey, cv2.CV_32F)).reshape(-1) + _FLAT_DETAIL
-    below_white = -np.log2(np.maximum(decoded(), _LEAST_LIGHT))
-    counts = np.bincount(grey.reshape(-1), detail, 256)
-    return max(_LEAST_HEADROOM_EV, float(counts @ below_white / counts.sum()))
+    frame = np.ascontiguousarray(frame)
+    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) if frame.shape[2] == 3 else frame
+    grey = grey.reshape(frame.shape[:2])
+    every = max(1, grey.size // _JUDGED)
+    rows = np.ascontiguousarray(grey[::every])
+    detail = np.abs(cv2.Laplacian(grey, cv2.CV_16S).reshape(grey.shape)[::every]) + _FLAT_DETAIL
+    below_white = cv2.LUT(rows, _below_white()).reshape(-1)
+    return max(_LEAST_HEADROOM_EV, float(detail.reshape(-1) @ below_white) / int(detail.sum()))
 
 
 def _subject_share(across: Doubles, down: Doubles) -> npt.NDArray[np.float32]:
@@ -235,6 +238,14 @@ def _drift(
     rng: np.random.Generator, frames: int, fps: float, first_frame: int, time_constant_s: float | Held
 ) -> Doubles:
     return factors(rng, frames, fps=fps, time_constant_s=time_constant_s, first_frame=first_frame, log_size=_LOG_DRIFT)
+
+
+@cache
+def _below_white() -> npt.NDArray[np.float32]:
+    """EV from each grey level up to white, (256,)."""
+    table = (-np.log2(np.maximum(decoded(), _LEAST_LIGHT))).astype(np.float32)
+    table.setflags(write=False)
+    return table
 
 
 @cache

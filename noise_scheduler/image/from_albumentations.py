@@ -83,9 +83,9 @@ class Mud:
     falls on a very small picture, it puts specks on a tenth.
     """
 
-    cover_range: Range = (0.02, 0.6)
+    cover_range: Range = (0.02, 0.85)
     """Share of the picture under mud (mild, extreme); level moves along it in equal ratios."""
-    opacity_range: Range = (0.3, 0.95)
+    opacity_range: Range = (0.3, 1.0)
     """Share of the light that the middle of a spot takes away (mild, extreme); level moves straight along it, and
     below level .05 it falls further, to nothing at 0."""
 
@@ -205,7 +205,7 @@ class Ringing:
     Source: `RingingOvershoot` of albumentations 2.0.8; sinc filter of Wang et al., "Real-ESRGAN", ICCVW 2021.
     """
 
-    cutoff_range: Range = (2.8, 0.5)
+    cutoff_range: Range = (2.8, 0.15)
     """Cutoff (mild, extreme), radians per pixel, in [.05, π]; level moves along it in equal ratios. Below level .05 the
     clean picture is mixed in, to itself at 0."""
 
@@ -228,7 +228,7 @@ class MedianSmoothing:
     Source: `MedianBlur` of albumentations 2.0.8; Tukey's median filter.
     """
 
-    window_px_range: Range = (3.0, 21.0)
+    window_px_range: Range = (3.0, 41.0)
     """Mean width of the window (mild, extreme), pixels, in [1, 151]; widths are odd, one of the two around the mean is
     drawn. Level moves along it in equal ratios; below level .3 the clean picture is mixed in, to itself at 0."""
 

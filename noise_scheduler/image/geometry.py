@@ -1,6 +1,6 @@
 """Pixels in the wrong place: a crop that sits badly, a picture that is bent.
 
-Positions are interpolated bilinearly; beyond its border the picture goes on as its own mirror image.
+Positions are interpolated bilinearly.
 
 Public: `DetectorJitter`, `ElasticWarp`.
 """
@@ -37,7 +37,8 @@ class DetectorJitter:
 
     The jitter rises along `shift_range`: with a shift of .1 of the shorter side in x and in y go a zoom by a factor
     of 1.04 and a turn by 3.4°, each a standard deviation. The shift has just this size in every frame, in any
-    direction; on a clip direction, zoom and turn wander smoothly.
+    direction; on a clip direction, zoom and turn wander smoothly. Beyond the picture the crop is black, as those that
+    detectors cut out are.
     Achieved: `displacement_px`, the root mean square way that a pixel is moved, over picture and all frames given.
     Source: perturbed boxes as in Dutta et al., "Impact of eye detection error on face recognition performance", IET
     Biometrics 2015.
@@ -45,7 +46,7 @@ class DetectorJitter:
 
     severity_measure: ClassVar[str] = "displacement"
 
-    shift_range: Range = (0.0012, 0.5)
+    shift_range: Range = (0.0012, 0.6)
     """Shift (mild, extreme) in each direction, standard deviation as a fraction of the picture's shorter side. Level
     moves along it in equal ratios; below level .05 it shrinks further, to nothing at 0."""
     time_constant_s: float | Held = 0.4
@@ -84,7 +85,7 @@ class DetectorJitter:
                 to_frame,
                 (width, height),
                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                borderMode=cv2.BORDER_REFLECT_101,
+                borderMode=cv2.BORDER_CONSTANT,
             ).reshape(frame.shape)
             moved += _mean_square_displacement(to_frame, height, width) / len(frames)
         return noisy.reshape(image.shape), {"displacement_px": round(math.sqrt(moved), 6)}
@@ -96,7 +97,8 @@ class ElasticWarp:
     """Bend the picture by a smooth random field of displacements, as hot air, water or a bad lens do.
 
     The root mean square displacement rises along `displacement_range`; the field keeps its direction over about a
-    sixth of the picture, so that the extreme end folds it. On a clip the field flows.
+    sixth of the picture, so that the extreme end folds it; beyond its border the picture goes on as its own mirror
+    image. On a clip the field flows.
     Achieved: `displacement_px`, the root mean square way that a pixel is moved, in every frame.
     Source: Simard, Steinkraus & Platt, "Best practices for convolutional neural networks", ICDAR 2003.
     """

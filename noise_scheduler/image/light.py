@@ -8,7 +8,6 @@ Public: `relight`, `in_steps`, `under_sky`, `bands`, `plasma`, `grid_shape`, `en
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ import numpy.typing as npt
 
 from ..extras import need
 from .grain import look_up
-from .low_light import LINEAR_STEPS, decoded, encoded
+from .low_light import LINEAR_STEPS, encoded, steps_of_grey
 
 _BAND = 1 << 17  # values worked on at a time
 
@@ -40,7 +39,7 @@ def relight(frame: Pixels, seen: Steps | None = None, added: Steps | None = None
     cv2 = need("cv2", extra="image")
     lit = np.empty_like(frame) if out is None else out
     for rows in bands(frame.shape):
-        light = cv2.LUT(frame[rows], _steps_of_grey()).reshape(-1, *frame.shape[1:])
+        light = cv2.LUT(frame[rows], steps_of_grey()).reshape(-1, *frame.shape[1:])
         if seen is not None:
             cv2.multiply(light, _in_channels(seen[rows], frame.shape[2]), dst=light, scale=1 / LINEAR_STEPS)
         if added is not None:
@@ -117,10 +116,3 @@ def _in_channels(field: Steps, channels: int) -> Steps:
         repeated: Steps = cv2.cvtColor(field, cv2.COLOR_GRAY2RGB)  # the quickest way
         return repeated
     return field[..., None]
-
-
-@cache
-def _steps_of_grey() -> Steps:
-    table = np.rint(LINEAR_STEPS * decoded()).astype(np.uint16)
-    table.setflags(write=False)
-    return table

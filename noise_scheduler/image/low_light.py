@@ -3,8 +3,8 @@
 Pixel values are decoded to linear light with the sRGB transfer function (IEC 61966-2-1), counted in electrons,
 and encoded back to 8 bits.
 
-Public: `LowLight`, `reading_tables`, `readings`, `expose`, `grey_shares`, `srgb_to_linear`, `linear_to_srgb`,
-`decoded`, `encoded`, `decode_steps`, `encode_steps`, `LINEAR_STEPS`.
+Public: `LowLight`, `reading_tables`, `readings`, `expose`, `grey_shares`, `mean_light`, `srgb_to_linear`,
+`linear_to_srgb`, `decoded`, `encoded`, `steps_of_grey`, `decode_steps`, `encode_steps`, `LINEAR_STEPS`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Doubles = npt.NDArray[np.float64]
 ReadingTables = tuple[Doubles, Doubles, Doubles]
 
 
-@register("image/low_light", version=2)
+@register("image/low_light", version=3)
 @dataclass(frozen=True, slots=True)
 class LowLight:
     """Cut the exposure in linear light and add Poisson-Gaussian sensor noise, fresh in every frame.
@@ -50,7 +50,7 @@ class LowLight:
     TIP 2008; photon transfer as in EMVA 1288.
     """
 
-    exposure_ev_range: Range = (-0.1, -6.0)
+    exposure_ev_range: Range = (-0.1, -8.0)
     """Change of exposure (mild, extreme), EV; level moves along it linearly."""
     full_well_e: float = 2000.0
     """Electrons of a white pixel at 0 EV; about 2,000 for the small pixel of a webcam at raised gain."""
@@ -94,7 +94,7 @@ class LowLight:
         for out, frame, factor, fresh in zip(noisy, frames, drift, streams, strict=True):
             frame_e = self.full_well_e * 2.0 ** (exposure_ev * factor) * decoded()
             expose(frame, readings(*reading_tables(frame_e, self.read_noise_e, self.full_well_e, fade)), fresh, out)
-            counts += grey_shares(frame).sum(1)
+            counts += grey_shares(frame)
 
         signal_e = self.full_well_e * 2.0**exposure_ev * decoded()
         achieved = {"exposure_ev": exposure_ev}
@@ -158,12 +158,22 @@ def expose(
 
 
 def grey_shares(frame: npt.NDArray[np.uint8]) -> Doubles:
-    """Share of each grey level in each channel of a picture (H, W, C), (256, C); of a large one, in every nth row."""
-    cv2 = need("cv2", extra="image")
-    rows = np.ascontiguousarray(frame[:: max(1, frame.size // _COUNTED)])
-    counts = [cv2.calcHist([rows], [channel], None, [256], [0, 256]) for channel in range(frame.shape[2])]
-    shares: Doubles = np.stack(counts, -1).reshape(256, -1) / (rows.size / frame.shape[2])
+    """Share of each grey level in a picture, all channels together, (256,); of a large one, in every nth row."""
+    rows = _every_nth_row(frame)
+    counts = need("cv2", extra="image").calcHist([rows.reshape(len(rows), -1)], [0], None, [256], [0, 256])
+    shares: Doubles = counts.reshape(256) / float(rows.size)
     return shares
+
+
+def mean_light(frame: npt.NDArray[np.uint8]) -> Doubles:
+    """Mean linear light in [0, 1] of each channel of a picture (H, W, C), (C,); of a large one, in every nth row."""
+    cv2 = need("cv2", extra="image")
+    steps = cv2.LUT(_every_nth_row(frame), steps_of_grey())
+    return np.array(cv2.mean(steps)[: frame.shape[2]]) / LINEAR_STEPS
+
+
+def _every_nth_row(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    return np.ascontiguousarray(frame[:: max(1, frame.size // _COUNTED)])
 
 
 def srgb_to_linear(encoded: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -199,6 +209,14 @@ def encode_steps(steps: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
 def decoded() -> npt.NDArray[np.float64]:
     """Linear light in [0, 1] of the 256 grey levels."""
     table = srgb_to_linear(np.arange(256) / 255)
+    table.setflags(write=False)
+    return table
+
+
+@cache
+def steps_of_grey() -> npt.NDArray[np.uint16]:
+    """`decoded` in steps of the table `encoded`, (256,)."""
+    table = np.rint(LINEAR_STEPS * decoded()).astype(np.uint16)
     table.setflags(write=False)
     return table
 

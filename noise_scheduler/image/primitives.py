@@ -21,6 +21,7 @@ import numpy.typing as npt
 from ..extras import need
 from ..path import Range, check_range, fade_in, lerp, loglerp
 from ..registry import register
+from .byte_table import map_greys
 from .drift import Held, check_time_constant, drifts, smooth_paths
 from .frames import frame_streams
 from .geometry import ElasticWarp
@@ -51,7 +52,7 @@ class RandomFilter:
     Source: the spectral primitive of PRIME, Modas et al., ECCV 2022.
     """
 
-    kernel_norm_range: Range = (0.02, 12.0)
+    kernel_norm_range: Range = (0.02, 40.0)
     """Norm of the random kernel beside an impulse of norm 1 (mild, extreme). Level moves along it in equal ratios,
     and below level .05 to nothing at 0."""
     time_constant_s: float | Held = 0.6
@@ -98,7 +99,7 @@ class RandomTone:
     Source: the colour primitive of PRIME, Modas et al., ECCV 2022.
     """
 
-    departure_range: Range = (0.004, 1.5)
+    departure_range: Range = (0.004, 4.0)
     """Root mean square departure (mild, extreme) as a fraction of full scale. Level moves along it in equal ratios,
     and below level .05 to nothing at 0."""
     time_constant_s: float | Held = 0.6
@@ -118,7 +119,6 @@ class RandomTone:
         first_frame: int = 0,
     ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
         """Bend the tones of an image (H, W, C) or a clip (T, H, W, C), uint8."""
-        cv2 = need("cv2", extra="image")
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
         channels = frames.shape[3]
         departure = loglerp(self.departure_range, level) * fade_in(level)
@@ -135,7 +135,7 @@ class RandomTone:
             bend = waves @ of_channels.T
             bend *= departure / math.sqrt(float((bend**2).mean()))
             curve = np.rint(255 * np.clip(grey[:, None] + bend, 0, 1)).astype(np.uint8)
-            out[...] = cv2.LUT(frame, curve[:, None]).reshape(frame.shape)
+            map_greys(frame, curve, out)
         return noisy.reshape(image.shape), {"departure": departure}
 
 
@@ -223,7 +223,7 @@ class RandomMix:
     share_range: Range = (0.01, 1.0)
     """Share of the perturbed average in the result (mild, extreme); level moves along it linearly, and below level .05
     to nothing at 0."""
-    strength_range: Range = (0.5, 1.0)
+    strength_range: Range = (0.7, 1.0)
     """Levels of the primitives in a chain (least, greatest), whatever the level of the mixture."""
     time_constant_s: float | Held = 0.6
     """On a clip, seconds over which the primitives stay much the same, or "held"."""

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from ..extras import need
 from ..path import Range, check_range, fade_in, lerp, loglerp
 from ..registry import register
+from .byte_table import map_greys
 from .rounding import stochastic_round
 
 RESAMPLERS = ("linear", "cubic", "lanczos")
@@ -110,10 +111,10 @@ class BitDepth:
         self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
     ) -> tuple[Pixels, dict[str, float]]:
         """Quantise an image (H, W, C) or a clip (T, H, W, C), uint8."""
-        cv2 = need("cv2", extra="image")
         levels = stochastic_round(2 ** lerp(self.bits_range, level), rng)
-        noisy: Pixels = cv2.LUT(np.ascontiguousarray(image).reshape(-1), _nearest_of(levels))
-        return noisy.reshape(image.shape), {"quantiser_levels": levels}
+        noisy = np.empty(image.shape, np.uint8)
+        map_greys(np.ascontiguousarray(image), _nearest_of(levels), noisy)
+        return noisy, {"quantiser_levels": levels}
 
 
 @lru_cache(maxsize=256)

@@ -83,7 +83,7 @@ class SensorNoise:
         counts = np.zeros(256)
         for out, frame, fresh in zip(noisy, frames, frame_streams(rng, len(frames), first_frame), strict=True):
             expose(frame, table, fresh, out)
-            counts += grey_shares(frame).sum(1)
+            counts += grey_shares(frame)
 
         achieved = {"iso": iso}
         signal_power = float(counts @ signal_e**2)
@@ -139,7 +139,7 @@ class SpeckleNoise:
     Hilferty, 1931).
     """
 
-    contrast_range: Range = (0.05, 2.0)
+    contrast_range: Range = (0.05, 3.0)
     """Contrast of the speckle (mild, extreme): standard deviation of the light over its mean. Level moves along it in
     equal ratios."""
 
@@ -174,7 +174,7 @@ class ImpulseNoise:
     Source: Gonzalez & Woods, "Digital image processing", 5.2 (salt-and-pepper noise).
     """
 
-    amount_range: Range = (0.002, 0.5)
+    amount_range: Range = (0.002, 0.7)
     """Share of pixels hit (mild, extreme), in [0, 1]; level moves along it in equal ratios."""
     salt_share: float = 0.5
     """Share of the hit pixels that turn white, in [0, 1]; the others turn black."""
@@ -256,7 +256,7 @@ class DeadPixels:
     interpolation for demosaicing of Bayer-patterned color images", ICASSP 2004.
     """
 
-    amount_range: Range = (0.0005, 0.5)
+    amount_range: Range = (0.0005, 0.7)
     """Share of failed photosites (mild, extreme), in [0, 1]; level moves along it in equal ratios."""
     hot_share: float = 0.7
     """Share of the failed photosites that are hot, in [0, 1]; the others are dead."""

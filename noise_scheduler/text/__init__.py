@@ -11,12 +11,15 @@
 - `noise_scheduler.text.fillers`: ``text/fillers``
 - `noise_scheduler.text.masking`: ``text/unknown_words``
 - `noise_scheduler.text.truncation`: ``text/truncation``
+- `noise_scheduler.text.asr`: ``text/asr``
+- `noise_scheduler.text.rerecognise`: ``text/rerecognise``
 - `noise_scheduler.text.missing`: ``text/missing``
 
 What they cut and keep is in `noise_scheduler.text.tokens`.
 """
 
 from . import (
+    asr,
     fillers,
     homophones,
     keyboard,
@@ -25,6 +28,7 @@ from . import (
     missing,
     ocr,
     punctuation,
+    rerecognise,
     spelling,
     truncation,
     word_loss,
@@ -32,6 +36,7 @@ from . import (
 )
 
 __all__ = [
+    "asr",
     "fillers",
     "homophones",
     "keyboard",
@@ -40,6 +45,7 @@ __all__ = [
     "missing",
     "ocr",
     "punctuation",
+    "rerecognise",
     "spelling",
     "truncation",
     "word_loss",

@@ -91,7 +91,7 @@ class Transposition:
         check_range("swap_rate_range", self.swap_rate_range, 0.0, 1.0)
 
     def __call__(self, text: str, level: float, rng: np.random.Generator) -> tuple[str, dict[str, float]]:
-        parts: list[str] = []
+        characters = list(text)
         plain = text.isascii()
         end, swaps = 0, 0
         for place in hit_places(rng, max(0, len(text) - 1), lerp(self.swap_rate_range, level)):
@@ -99,10 +99,9 @@ class Transposition:
                 continue
             swapped = _swapped(text[place : place + 2])
             if swapped and (plain or not extends(text[place + 2 : place + 3])):
-                parts += (text[end:place], swapped)
+                characters[place], characters[place + 1] = swapped, ""
                 end, swaps = place + 2, swaps + 1
-        parts.append(text[end:])
-        return "".join(parts), {"swaps": swaps, "swap_rate": 2 * swaps / max(1, _letters(text))}
+        return "".join(characters), {"swaps": swaps, "swap_rate": 2 * swaps / max(1, _letters(text))}
 
 
 @lru_cache(maxsize=1 << 14)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 import numpy as np
@@ -59,35 +60,27 @@ class Ocr:
         check_range("error_rate_range", self.error_rate_range, 0.0, 1.0)
 
     def __call__(self, text: str, level: float, rng: np.random.Generator) -> tuple[str, dict[str, float]]:
-        read: list[str] = []
+        characters = list(text)
         plain = text.isascii()
         end, misread = 0, 0
         for place, choice in zip(*hits(rng, len(text), lerp(self.error_rate_range, level)), strict=True):
             if place < end:
                 continue
-            options, singles = _OPTIONS.get(text[place : place + 2]) or _OPTIONS.get(text[place], _NONE)
-            if not options:
+            readings = _readings(text[place : place + 2])
+            if not readings:
                 continue
-            number = int(choice * len(options))
-            after = place + (1 if number < singles else 2)
-            if not plain and extends(text[after : after + 1]):
+            read, length = readings[int(choice * len(readings))]
+            if not plain and extends(text[place + length : place + length + 1]):
                 continue
-            read += (text[end:place], options[number])
-            end, misread = after, misread + 1
-        read.append(text[end:])
-        return "".join(read), {"misread": misread, "misread_rate": misread / max(1, len(text))}
+            characters[place] = read
+            if length == 2:
+                characters[place + 1] = ""
+            end, misread = place + length, misread + 1
+        return "".join(characters), {"misread": misread, "misread_rate": misread / max(1, len(text))}
 
 
-_NONE: tuple[tuple[str, ...], int] = ((), 0)
-
-
-def _options() -> dict[str, tuple[tuple[str, ...], int]]:
-    """One or two characters → what can be read for the first or for both, and how many of these are for the first."""
-    singles = {seen: read for seen, read in LOOK_ALIKES.items() if len(seen) == 1}
-    pairs = {seen: read for seen, read in LOOK_ALIKES.items() if len(seen) == 2}
-    return {seen: (read, len(read)) for seen, read in singles.items()} | {
-        seen: (singles.get(seen[0], ()) + read, len(singles.get(seen[0], ()))) for seen, read in pairs.items()
-    }
-
-
-_OPTIONS = _options()
+@lru_cache(maxsize=1 << 14)
+def _readings(pair: str) -> tuple[tuple[str, int], ...]:
+    """What can be read for the first of two characters or for both, and for how many of them it stands."""
+    both = LOOK_ALIKES.get(pair, ()) if len(pair) == 2 else ()
+    return (*((read, 1) for read in LOOK_ALIKES.get(pair[0], ())), *((read, 2) for read in both))

@@ -30,8 +30,6 @@ from typing import Any
 
 import numpy as np
 
-from . import global_random
-
 Run = Callable[..., Any]
 """A transform, ready: from a sample that it may change, and a stream, to what it makes of it."""
 
@@ -75,6 +73,8 @@ def prepare(libraries: Libraries, transform: Any, name: str) -> tuple[Run, str]:
     modules = _modules(transform)
     for package, prepare_one in libraries.items():
         if any(f"{module}.".startswith(f"{package}.") for module in modules):
+            from . import global_random  # which loads numpy.random
+
             _check_p(transform, name)
             library = package.partition(".")[0]
             own = {module for module in modules if module.partition(".")[0] not in _NO_LIBRARY}
@@ -134,8 +134,10 @@ def _children(transform: Any) -> list[Any]:
 def _under(run: Run) -> Run:
     """The same, with what is drawn from Python's and NumPy's global generators taken from the stream."""
 
+    from .global_random import drawing_from
+
     def drawing_from_stream(sample: Any, rng: np.random.Generator, *context: Any) -> Any:
-        with global_random.drawing_from(rng):
+        with drawing_from(rng):
             return run(sample, rng, *context)
 
     return drawing_from_stream

@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from ..contract import ContractError
 from ..rng import stream
-from .global_random import PythonRandom
 from .libraries import Libraries, Run, of_tensor, prepared, warn_of_successor
 
 Pixels = npt.NDArray[np.uint8]
@@ -42,6 +41,8 @@ def call(name: str, *, fresh: bool, blend: Callable[[float], float] | None) -> C
 
 
 def _albumentations(transform: Any) -> Run:
+    from .global_random import PythonRandom
+
     warn_of_successor()
     python = PythonRandom()
 

@@ -19,7 +19,6 @@ import numpy.typing as npt
 
 from ..contract import ContractError
 from ..rng import stream
-from .global_random import drawing_from
 from .libraries import Libraries, Run, of_tensor, prepared
 
 Wave = npt.NDArray[np.float32]
@@ -60,6 +59,8 @@ def _long_enough(wave: Wave, samples: int) -> Wave:
 
 
 def _audiomentations(transform: Any) -> Run:
+    from .global_random import drawing_from
+
     mixes = _takes_channels(transform)
 
     def run(wave: Wave, rng: np.random.Generator, sample_rate: float) -> npt.NDArray[Any]:

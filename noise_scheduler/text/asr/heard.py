@@ -12,17 +12,21 @@ and of the errors that the recogniser makes on clean speech:
 
 | quantity | of |
 |---|---|
-| ``snr_db/white`` | white noise |
+| ``snr_db/white`` | white noise, and noises that add it: far field, low recording level |
 | ``snr_db/babble`` | other voices |
 | ``snr_db/environment`` | every other noise that reports a speech-active SNR |
 | ``rt60_s`` | reverberation |
-| ``loss_rate`` | lost packets |
+| ``loss_rate`` | lost packets, drop-outs, missing sound |
 | ``severity`` | every noise that reports none of these |
+
+Reverberation counts by its RT60, unless the direct sound is stronger than in any room in which the response was
+measured: then by the RT60 at which the nearest talker there (.7 m away, in 250 m³) had that ratio of direct to
+reverberant sound. A voice right at the microphone stays clear in a hall.
 
 The default was measured with one recogniser (Whisper tiny.en, ``python -m benchmarks.asr``). On other voices and
 sentences it may be off by .15; another recogniser needs its own, which `fit` finds.
 
-Public: `Hearing`, `fit`, `QUANTITIES`.
+Public: `Hearing`, `DEFAULT`, `heard`, `fit`, `QUANTITIES`.
 """
 
 from __future__ import annotations
@@ -45,6 +49,8 @@ QUANTITIES = ("snr_db/white", "snr_db/babble", "snr_db/environment", "rt60_s", "
 
 _STEEPEST = {"snr_db": 0.5, "rt60_s": 0.05, "loss_rate": 0.02, "severity": 0.02}
 _LEAST_UTTERANCES = 8
+_WHITE = ("audio/white_noise", "audio/far_field", "audio/gain")
+_NEAREST_DRR_DB = 2.2  # at an RT60 of 1 s; it falls by 10 dB where that is ten times as long
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,9 @@ class Hearing:
                 sign = "< 0" if quantity.startswith("snr_db") else "> 0"
                 raise ValueError(f"{quantity}: a response is (midpoint, scale {sign}), not {response!r}")
         object.__setattr__(self, "responses", MappingProxyType(dict(self.responses)))
+
+    def __reduce__(self) -> Any:
+        return Hearing, (self.floor, dict(self.responses))
 
     def wer(self, hits: Sequence[Hit]) -> float:
         """The expected WER, in [0, 1), of speech on which noises were executed; `floor` for none."""
@@ -93,6 +102,20 @@ class Hearing:
             raise ValueError(f"not a recogniser's hearing ({error}): {body!r}") from error
 
 
+DEFAULT = Hearing(
+    0.044,
+    {
+        "snr_db/white": (-2.2, -3.8),
+        "snr_db/babble": (1.8, -2.7),
+        "snr_db/environment": (-7.0, -5.9),
+        "rt60_s": (1.72, 0.37),
+        "loss_rate": (0.4, 0.1),
+        "severity": (0.6, 0.1),
+    },
+)
+"""The hearing of Whisper tiny.en."""
+
+
 def heard(hits: Sequence[Hit]) -> Iterator[tuple[str, float]]:
     """The quantities that tell how well speech can still be heard, with their values, for each noise on it."""
     for hit in hits:
@@ -101,7 +124,8 @@ def heard(hits: Sequence[Hit]) -> Iterator[tuple[str, float]]:
             value = hit.achieved.get(name)
             if isinstance(value, int | float):
                 found = True
-                yield f"{name}/{_sound(hit)}" if name == "snr_db" else name, float(value)
+                value = _audible_rt60_s(hit) if name == "rt60_s" else float(value)
+                yield f"{name}/{_sound(hit)}" if name == "snr_db" else name, value
         if not found:
             yield "severity", float(hit.achieved.get("severity", FULL_SEVERITY * hit.level))
 
@@ -119,13 +143,16 @@ def fit(noises: Sequence[Sequence[Hit]], errors: Sequence[int], words: Sequence[
         start: where the search begins.
 
     Raises:
-        ValueError: the sequences have different lengths, or there are fewer than 8 utterances.
+        ValueError: the sequences have different lengths, there are fewer than 8 utterances, or one has no words or a
+            negative number of errors.
     """
     if not len(noises) == len(errors) == len(words) or len(words) < _LEAST_UTTERANCES:
         raise ValueError(
             f"a hearing is fitted to {_LEAST_UTTERANCES} utterances or more, with hits, errors and words of each, not "
             f"{len(noises)}, {len(errors)} and {len(words)}"
         )
+    if min(words) < 1 or min(errors) < 0:
+        raise ValueError("words must be ≥ 1 and errors ≥ 0 in every utterance; leave out those with an empty reference")
     told = [list(heard(hits)) for hits in noises]
     found = [name for name in QUANTITIES if name in start.responses and any(name == n for t in told for n, _ in t)]
     wers = np.minimum(np.asarray(errors, float) / np.asarray(words, float), 1.0)
@@ -153,9 +180,15 @@ def fit(noises: Sequence[Sequence[Hit]], errors: Sequence[int], words: Sequence[
     return unpacked(solve(residuals, first, bounds=(low, high), x_scale="jac").x)
 
 
+def _audible_rt60_s(hit: Hit) -> float:
+    """RT60 in seconds, no longer than the ratio of direct to reverberant sound lets it be heard."""
+    rt60_s, drr_db = float(hit.achieved["rt60_s"]), hit.achieved.get("drr_db")
+    return min(rt60_s, 10 ** ((_NEAREST_DRR_DB - drr_db) / 10)) if isinstance(drr_db, int | float) else rt60_s
+
+
 def _sound(hit: Hit) -> str:
     """Which of the measured noises a noise is most like."""
-    if hit.noise == "audio/white_noise" or (hit.noise == "audio/background" and not hit.fields.get("folder")):
+    if hit.noise in _WHITE or (hit.noise == "audio/background" and not hit.fields.get("folder")):
         return "white"
     return "babble" if hit.noise == "audio/babble" else "environment"
 
