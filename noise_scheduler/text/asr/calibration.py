@@ -45,7 +45,9 @@ def calibrated(
         seed: of the random stream.
     """
     settings = start or _first_guess(target)
-    settings = settings._replace(insertion_run=_insertion_run(target), stray=stray, boundary=boundary)
+    settings = settings._replace(
+        empty=target.empty_rate, insertion_run=_insertion_run(target), stray=stray, boundary=boundary
+    )
     sentences = list(sentences) * round(min(max(0.1 / target.wer, 1), 5))  # where errors are few, more of them
     tried: list[Settings] = []
     for round_ in range(_ROUNDS):
@@ -56,9 +58,10 @@ def calibrated(
     last = tried[-_AVERAGED:]
     settings = Settings(*[sum(values) / len(last) for values in zip(*last, strict=True)])
     fars = []
-    for round_ in range(_CONTEXT_ROUNDS):
+    rounds = _CONTEXT_ROUNDS if start else 3 * _CONTEXT_ROUNDS
+    for round_ in range(rounds):
         made = measure(simulated(sentences, settings, choices[1], seed + _ROUNDS + round_, context=True))
-        far = _far(settings.far_in_context, target, made, 0.9 if round_ < _CONTEXT_ROUNDS - _AVERAGED else 0.45)
+        far = _far(settings.far_in_context, target, made, 0.9 if round_ < rounds - _AVERAGED else 0.45)
         settings = settings._replace(far_in_context=far)
         fars.append(far)
     return settings._replace(far_in_context=sum(fars[-_AVERAGED:]) / _AVERAGED)
@@ -125,7 +128,6 @@ def _nearer(now: Settings, target: Rates, made: Rates, step: float) -> Settings:
     )
     insertion = now.insertion * min(max(target.insertion_rate / max(made.insertion_rate, 1e-4), 0.3), 3.0) ** step
     return now._replace(
-        empty=min(max(now.empty + step * (empty - made.empty_rate), 0.0), empty),
         error=1 / (1 + math.exp(-error)),
         deletion=min(max(deletion, -9.0), 3.0),
         insertion=min(insertion, 20.0),
@@ -137,7 +139,7 @@ def _nearer(now: Settings, target: Rates, made: Rates, step: float) -> Settings:
 
 def _far(now: float, target: Rates, made: Rates, step: float) -> float:
     off = made.phone_similarity - target.phone_similarity
-    return min(max(now + step * (2.0 if now > 0 else 5.0) * off, -_MOST_TRIED), 1.0)
+    return min(max(now + step * (2.0 if now > 0 else 12.0) * off, -_MOST_TRIED), 1.0)
 
 
 def _logit(share: float) -> float:

@@ -23,7 +23,7 @@ _LEAST_WORDS = 200
 _POINT_WORDS = 400
 _APART = 1.25
 _LEAST_INSERTED = 5
-_WIDEST_STEP = 0.12
+_WIDEST_STEP, _WIDEST_RATIO = 0.12, 2.5
 _SENTENCES = 300
 _SEEN_TWICE = 2
 _MOST_CONFUSED = 2000
@@ -126,7 +126,7 @@ def _grid(wers: Sequence[float]) -> list[float]:
     """The word error rates of a path, and others between them where they are far apart."""
     grid = [wers[0]]
     for low, high in pairwise(wers):
-        steps = 1 + int((high - low) / _WIDEST_STEP)
+        steps = 1 + max(int((high - low) / _WIDEST_STEP), int(high / low > _WIDEST_RATIO))
         grid += [low + (high - low) * step / steps for step in range(1, steps + 1)]
     return grid
 

@@ -135,6 +135,8 @@ def generate(words: list[Word], settings: Settings, choice: Choice, draw: Draw, 
         any_wrong = True
     if not any_wrong:
         return _NO_ERRORS
+    if fates.count(_DELETED) == count and not any(inserted):  # empty transcripts have a probability of their own
+        fates[int(draw() * count)] = _SUBSTITUTED
     return _Writer(words, fates, inserted, settings, choice, draw, context).errors()
 
 
