@@ -87,6 +87,21 @@ def test_the_end_of_a_sentence_stays_where_its_last_word_is_lost():
     assert lost > 20
 
 
+def test_white_space_around_a_lost_word():
+    """The white space after a lost word takes the place of that before it; at the ends, that of the text stays."""
+    seen = set()
+    for seed in range(400):
+        noisy, made = _noisy("  one\ttwo\nthree ", 0.5, seed, profile="conversation")
+        if made["substitutions"] or made["insertions"] or noisy == "":
+            continue
+        seen.add(noisy)
+    allowed = {
+        "  one\ttwo\nthree ", "  two\nthree ", "  one\nthree ", "  one\ttwo ", "  three ", "  two ", "  one ",
+    }  # fmt: skip
+    assert seen <= allowed
+    assert len(seen) >= 5
+
+
 def test_an_empty_transcript_loses_every_word():
     empty = [
         made for seed in range(300) if (result := _noisy("one more word", 1.1, seed))[0] == "" and (made := result[1])

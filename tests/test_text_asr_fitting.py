@@ -58,12 +58,12 @@ def _measured(texts, heard):
 
 @pytest.mark.parametrize("context", [False, True])
 @pytest.mark.parametrize("profile", asr.PROFILES)
-@pytest.mark.parametrize("wer", [0.03, 0.1, 0.25, 0.4, 0.6, 0.9, 1.1])
+@pytest.mark.parametrize("wer", [0.08, 0.25, 0.6, 1.1])
 def test_declared_rates_are_met_on_held_out_sentences(profile, wer, context):
     texts = _held_out(1000) * (3 if wer < 0.2 else 1)  # few errors need more sentences to be counted exactly
     declared = asr.load(profile).rates(wer)
     made = _measured(texts, _transcribed(texts, wer, profile=profile, context=context))
-    assert declared.wer == pytest.approx(wer, abs=1e-9)
+    assert declared.wer == pytest.approx(wer)
     for rate in ("substitution_rate", "deletion_rate", "insertion_rate"):
         assert getattr(made, rate) == pytest.approx(getattr(declared, rate), rel=0.1, abs=0.005), rate
     assert made.phone_similarity == pytest.approx(declared.phone_similarity, abs=0.04)
@@ -77,7 +77,8 @@ def test_edits_by_hand():
     assert edits(["a", "b", "c"], ["a", "x", "c"]) == [("replace", 1, 1)]
     assert edits(["a", "b", "c"], ["a", "c"]) == [("delete", 1, 1)]
     assert edits(["a", "c"], ["a", "b", "c", "d"]) == [("insert", 1, 1), ("insert", 2, 3)]
-    assert [kind for kind, _, _ in edits(["a", "b", "c", "d"], ["x", "b", "d", "e"])] == ["replace", "delete", "insert"]
+    assert edits(["a", "b"], ["c"]) == [("replace", 0, 0), ("delete", 1, 1)]
+    assert edits(["a"], ["b", "c"]) == [("insert", 0, 0), ("replace", 0, 1)]
     assert len(edits(["the", "cat", "sat"], [])) == 3
 
 

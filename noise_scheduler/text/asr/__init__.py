@@ -4,8 +4,12 @@
 - `noise_scheduler.text.asr.profile`: profiles, which say what a recogniser's errors are at each word error rate
 - `noise_scheduler.text.asr.fitting`: `fit` learns the profile of a user's recogniser
 - `noise_scheduler.text.asr.generator`: the model of an utterance's errors
-- `neighbours`, `boundaries`, `respelling`, `bigrams`, `choice`: what is written for a word that is misheard
+- `words`, `choice`, `neighbours`, `phones`, `boundaries`, `respelling`, `bigrams`: what is written for what was said
 - `alignment`, `calibration`: errors measured, and the parameters with which declared rates are met
+
+The tables are built from the CMU pronouncing dictionary and the language model of pocketsphinx
+(``tools/build_asr_tables.py``, licence in ``text/lexicon_license.txt``), the profiles by
+``tools/build_asr_profiles.py``.
 """
 
 from .alignment import Rates, measure

@@ -18,7 +18,7 @@ Edit = tuple[str, int, int]
 
 
 def edits(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Edit]:
-    """The fewest word errors from reference to hypothesis.
+    """The fewest word errors from reference to hypothesis; among equals, those of the usual tools (rapidfuzz, jiwer).
 
     Returns:
         Triples in order: "replace", "delete" or "insert", the place in the reference (of an insertion: of the word
@@ -43,12 +43,12 @@ def edits(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Edit]:
         here = table[i][j]
         if i and j and reference[i - 1] == hypothesis[j - 1] and table[i - 1][j - 1] == here:
             i, j = i - 1, j - 1
-        elif i and j and table[i - 1][j - 1] + 1 == here:
-            i, j = i - 1, j - 1
-            found.append(("replace", i, j))
         elif i and table[i - 1][j] + 1 == here:
             i -= 1
             found.append(("delete", i, j))
+        elif i and j and table[i - 1][j - 1] + 1 == here:
+            i, j = i - 1, j - 1
+            found.append(("replace", i, j))
         else:
             j -= 1
             found.append(("insert", i, j))

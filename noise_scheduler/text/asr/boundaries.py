@@ -22,6 +22,7 @@ _CLASSES = {
     "y": "Y", "h": "HH", "a": "AA AE AH AO AW AY EH EY IH IY OW OY UH UW", "r": "ER",
 }  # fmt: skip
 _CLASS = {phone: name for name, phones in _CLASSES.items() for phone in phones.split()}
+_VOWELS = {phone for phone, name in _CLASS.items() if name in "ar"}
 _COMMON = 10000
 _MOST_OPTIONS = 8
 _SHARPNESS = 2.0
@@ -72,5 +73,7 @@ def _outlines() -> dict[str, list[tuple[int, float, list[int]]]]:
         if rank >= _COMMON:
             break
         phones = lexicon.pronunciation(words[rank])
+        if _VOWELS.isdisjoint(phones):  # such as "shh"
+            continue
         table.setdefault(_outline(phones), []).append((rank, logs[rank], encode(phones)))
     return table

@@ -17,9 +17,9 @@ from .words import Word, word_of
 
 Words = Sequence[str]
 _ROUNDS = 12
-_CONTEXT_ROUNDS = 8
+_CONTEXT_ROUNDS = 7
 _AVERAGED = 5
-_MOST_TRIED = 4.0
+_MOST_TRIED = 8.0
 STRAY, BOUNDARY = 0.08, 0.6
 """Of Whisper under noise."""
 
@@ -58,9 +58,10 @@ def calibrated(
     last = tried[-_AVERAGED:]
     settings = Settings(*[sum(values) / len(last) for values in zip(*last, strict=True)])
     fars = []
-    for round_ in range(_CONTEXT_ROUNDS):
+    rounds = _CONTEXT_ROUNDS if start else 3 * _CONTEXT_ROUNDS
+    for round_ in range(rounds):
         made = measure(simulated(sentences, settings, choices[1], seed + _ROUNDS + round_, context=True))
-        far = _far(settings.far_in_context, target, made, 0.9 if round_ < _CONTEXT_ROUNDS - _AVERAGED else 0.45)
+        far = _far(settings.far_in_context, target, made, 0.9 if round_ < rounds - _AVERAGED else 0.45)
         settings = settings._replace(far_in_context=far)
         fars.append(far)
     return settings._replace(far_in_context=sum(fars[-_AVERAGED:]) / _AVERAGED)
@@ -128,7 +129,7 @@ def _nearer(now: Settings, target: Rates, made: Rates, step: float) -> Settings:
     insertion = now.insertion * min(max(target.insertion_rate / max(made.insertion_rate, 1e-4), 0.3), 3.0) ** step
     return now._replace(
         error=1 / (1 + math.exp(-error)),
-        deletion=min(max(deletion, -9.0), 9.0),
+        deletion=min(max(deletion, -9.0), 3.0),
         insertion=min(insertion, 20.0),
         far=_far(now.far, target, made, step),
         burst=min(max(now.burst + step * 4.0 * (made.runs[0] - target.runs[0]), 0.0), 5.0),

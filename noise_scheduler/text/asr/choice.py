@@ -19,7 +19,7 @@ from .words import Word
 
 _TRIED = 6
 _SHARPNESS = 1.5  # recognisers look for the likeliest transcript
-_FROM_LIST = 0.8
+_FROM_LIST = 0.7
 
 
 class Choice:

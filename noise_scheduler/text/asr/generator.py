@@ -8,6 +8,9 @@ substitution beside a deletion may become one word heard for two, a substitution
 and two substitutions two words cut elsewhere.
 
 Public: `Settings`, `Errors`, `generate`.
+
+References: Gilbert, "Capacity of a burst-noise channel", Bell System Technical Journal 1960 (the chain); Plackett, "A
+class of bivariate distributions", JASA 1965 (two-by-two tables by rate and odds ratio).
 """
 
 from __future__ import annotations
@@ -25,7 +28,8 @@ from .sampling import Draw
 from .words import Word
 
 _FIRST, _LAST = 2.1, 1.3  # factors of the odds of an error
-_TYPICAL_HARDNESS, _TYPICAL_WORDS = 1.0, 4.0
+# Hardness and weakness count relative to the utterance's mean, to which as many typical words are added.
+_TYPICAL_WORDS, _HARDNESS, _WEAKNESS = 4.0, 0.65, 2.0
 _DELETED_AFTER_ERROR = 3.0
 _SHIFTED = 0.5  # of the pairs of substitutions, for the pairs with a deletion or an insertion
 _NO_WORD = -1
@@ -91,11 +95,11 @@ def generate(words: list[Word], settings: Settings, choice: Choice, draw: Draw, 
         return None
     after_right, after_wrong = _odds(settings, draw())
     count = len(words)
-    hardness = sum([word.hardness for word in words])
-    scale = (count + _TYPICAL_WORDS) / (hardness + _TYPICAL_WORDS * _TYPICAL_HARDNESS)
+    scale = (count + _TYPICAL_WORDS) / (sum([word.hardness for word in words]) + _TYPICAL_WORDS * _HARDNESS)
     after_right *= scale
     after_wrong *= scale
-    deletion = math.exp(settings.deletion)
+    scale = (count + _TYPICAL_WORDS) / (sum([word.weakness for word in words]) + _TYPICAL_WORDS * _WEAKNESS)
+    deletion = math.exp(settings.deletion) * scale
     places = settings.insertion / settings.insertion_run
     beside_wrong = min(places * (1 - settings.stray) / max(settings.error, 0.01), 0.9)
     beside_right = min(places * settings.stray, 0.9)
@@ -131,6 +135,8 @@ def generate(words: list[Word], settings: Settings, choice: Choice, draw: Draw, 
         any_wrong = True
     if not any_wrong:
         return _NO_ERRORS
+    if fates.count(_DELETED) == count and not any(inserted):  # empty transcripts have a probability of their own
+        fates[int(draw() * count)] = _SUBSTITUTED
     return _Writer(words, fates, inserted, settings, choice, draw, context).errors()
 
 
@@ -187,7 +193,7 @@ class _Writer:
         written: list[Written] = [None] * count
         extra = [""] * (count + 1)
         if self.inserted[count]:
-            extra[count] = self._insertion(self.inserted[count], -1)
+            extra[count] = self._insertion(self.inserted[count], self._after(-1))
         place = 0
         while place < count:
             fate = self.fates[place]
@@ -201,13 +207,13 @@ class _Writer:
                 place = self._merge(written, place)
             elif self._boundary(place, _SUBSTITUTED, _SHIFTED):
                 place = self._shift(written, place)
-            elif self.inserted[place] == 1 and self.draw() < self.boundary:
-                written[place] = self._divided(place)
+            elif self.inserted[place]:
+                written[place] = self._lengthened(place)
                 self.inserted[place] = 0
             else:
                 written[place] = self._substitute(place)
             if self.inserted[place]:
-                extra[place] = self._insertion(self.inserted[place], place)
+                extra[place] = self._insertion(self.inserted[place], self._after(place))
             place += 1
         return Errors(written, extra, *counts)
 
@@ -240,12 +246,13 @@ class _Writer:
         written[place], written[place + 1] = heard
         return place + 1
 
-    def _divided(self, place: int) -> str:
-        """Two words for this one."""
-        heard = self._two(self.words[place].phones, -1, place)
-        if heard is None:
-            heard = self._substitute(place), self._insertion(1, place)
-        return " ".join(heard)
+    def _lengthened(self, place: int) -> str:
+        """More than one word for this one: it is heard as two, or others are put in before what is heard."""
+        if self.inserted[place] == 1 and self.draw() < self.boundary:
+            heard = self._two(self.words[place].phones, -1, place)
+            if heard is not None:
+                return " ".join(heard)
+        return f"{self._insertion(self.inserted[place], _NO_WORD)} {self._substitute(place)}"
 
     def _two(self, phones: lexicon.Phones, at: int, last: int) -> tuple[str, str] | None:
         """Two words that sound like `phones` and do not meet at phone `at`; None where there are none."""
@@ -281,11 +288,12 @@ class _Writer:
         """Drawn again, once, where it is the very word that was said."""
         return self.choice.far(word, self.before, after, self.draw) if rank == word.rank else rank
 
-    def _insertion(self, length: int, place: int) -> str:
+    def _insertion(self, length: int, after: int) -> str:
+        """That many words that were not said, before the word `after`."""
         heard = []
         for left in range(length, 0, -1):
-            after = self._after(place) if left == 1 else _NO_WORD
-            heard.append(self._word(self.choice.inserted(self.before, after, self.draw)))
+            rank = self.choice.inserted(self.before, after if left == 1 else _NO_WORD, self.draw)
+            heard.append(self._word(rank))
         return " ".join(heard)
 
     def _after(self, place: int) -> int:

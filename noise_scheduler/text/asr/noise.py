@@ -106,7 +106,7 @@ def _rewritten(text: str, words: list[Word], made: Errors) -> str:
     places = [2 * place for place, word in enumerate(map(word_of, pieces[::2])) if word.spoken]
     has_capitals = not text.islower()
     before = made.inserted[-1]
-    nothing_yet = not any(pieces[: places[0]])
+    nothing_yet = not any(map(str.strip, pieces[: places[0]]))
     for at, word, written, after in zip(places, words, made.written, made.inserted, strict=False):
         if written is None and not after and not before:
             nothing_yet = False
