@@ -34,7 +34,7 @@ from noise_scheduler.files import write_whole
 CORPORA = {"photos": "photos", "faces": "faces", "video": "clips", "speech": "speech", "text": "text"}
 """Profile → the folder of its held-out samples."""
 
-DRAWS = {"speech": 2, "text": 20}
+DRAWS = {"text": 20}
 """Of each sample at each level where it is not one: for a text they scatter widely."""
 
 LEVELS = np.arange(1, 21) / 20

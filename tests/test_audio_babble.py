@@ -74,6 +74,16 @@ def test_playing_faster_raises_a_tone_without_a_seam_between_chunks():
     assert voices == pytest.approx(expected, abs=0.005)
 
 
+def test_own_speech_is_looped_without_a_click():
+    """Cut off in the middle of a loud vowel, as utterances are: no step is larger than the vowel has them."""
+    tone = np.sin(2 * np.pi * 203.3 * np.arange(8130) / 16000).astype(np.float32)
+    assert abs(tone[-1] - tone[0]) > 0.5
+    for seed in range(8):
+        noisy, _ = Babble(talkers=1, snr_db_range=(0.0, 0.0))(tone, 1.0, stream(seed), sample_rate=16000)
+        added = noisy.astype(float) - tone
+        assert np.abs(np.diff(added)).max() < 2.2 * np.pi * 203.3 * 1.25 / 16000 * np.abs(added).max()
+
+
 def test_more_talkers_are_less_like_one_voice():
     wave = bursts(16000, 4.0, 0.3, 0.3)
     depths = []

@@ -62,7 +62,8 @@ def test_same_as_another_library_at_the_same_quality(name, quality):
 def test_ends_and_rate(name):
     image = picture(64, 80, 3)
     mild, extreme = apply(name, image, 1e-9)[1], apply(name, image, 1.0)[1]
-    assert mild["quality"] in (94, 95)
+    declared = registry.build(name).quality_range[0]
+    assert declared - 1 <= mild["quality"] <= declared
     assert extreme["quality"] == 1
     assert extreme["bits_per_pixel"] < 0.3 * mild["bits_per_pixel"]
 
@@ -77,7 +78,7 @@ def test_scale_of_the_jpeg_tables_moves_in_equal_ratios():
         assert coding._quality_of_scale(coding._table_scale(quality)) == pytest.approx(quality)
     qualities = [np.mean([apply("image/jpeg", picture(8, 8, 1), level, seed)[1]["quality"] for seed in range(200)])
                  for level in (0.25, 0.5, 0.75)]  # fmt: skip
-    ends = np.array([10.0, 5000.0])
+    ends = np.array([4.0, 5000.0])
     scales = [ends[0] ** (1 - t) * ends[1] ** t for t in (0.25, 0.5, 0.75)]
     expected = [100 - scales[0] / 2, 5000 / scales[1], 5000 / scales[2]]
     np.testing.assert_allclose(qualities, expected, atol=0.15)

@@ -147,7 +147,7 @@ def test_target_of_a_mix_is_the_weighted_average_of_its_chains():
         with stream(key_of(seed, "primitives"), 0, "image/random_mix") as rng:
             weights = rng.dirichlet(np.ones(3))
             rng.integers(4, size=(3, 2)), rng.integers(1, 2, 3, endpoint=True)
-            strengths = rng.uniform(0.5, 1.0, (3, 2))
+            strengths = rng.uniform(0.7, 1.0, (3, 2))
             average = np.zeros(image.shape)
             for chain, letters in enumerate(achieved["chains"].split()):
                 perturbed = image

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..path import check_number, check_range, lerp
 from ..registry import register
 from .background import add_noise
-from .recordings import check_folder, draw_stretch, listed, recordings
+from .recordings import check_folder, draw_stretch, listed, recordings, seamless
 from .speech_level import energy
 
 Wave = npt.NDArray[np.float32]
@@ -58,7 +58,7 @@ class Babble:
             (voices, drawn), least_power = self._from_folder(wave.shape[-1], rng, sample_rate), _QUIETEST
             who["recordings"] = listed(drawn)
         else:
-            voices, least_power = self._from_own_speech(wave, rng), 0.0
+            voices, least_power = self._from_own_speech(wave, rng, sample_rate), 0.0
         noisy, achieved = add_noise(wave, voices, lerp(self.snr_db_range, level), sample_rate, least_power=least_power)
         return noisy, {**achieved, **who}
 
@@ -73,13 +73,14 @@ class Babble:
                 voices += talker.wave * np.float32(1 / math.sqrt(talker.active_power))
         return voices, drawn
 
-    def _from_own_speech(self, wave: Wave, rng: np.random.Generator) -> Wave:
+    def _from_own_speech(self, wave: Wave, rng: np.random.Generator, sample_rate: float) -> Wave:
         """The sum of the talkers, all of the same level, for they all are the same speech."""
         speech: Wave = wave.reshape(-1, wave.shape[-1]).mean(0)[::-1].copy()
         if energy(speech) == 0 and wave.ndim > 1:  # channels in opposite phase
             speech = wave[0, ::-1].copy()
         starts, speeds = rng.random((2, self.talkers))
         voices = np.zeros_like(speech)
+        speech = seamless(speech, sample_rate)
         for start, speed in zip(starts, _SLOWEST * (_FASTEST / _SLOWEST) ** speeds, strict=True):
             _add_talker(voices, speech, int(start * len(speech)), float(speed))
         return voices

@@ -118,8 +118,12 @@ def add_noise(
 
 
 def white(shape: tuple[int, ...], rng: np.random.Generator) -> Wave:
-    """Standard normal noise of 65,536 different values (up to 4.3 σ), four times as fast as exact draws."""
-    return _normal_quantiles().take(rng.integers(0, 1 << 16, shape, dtype=np.uint16))
+    """Standard normal noise of 65,536 different values (up to 4.3 σ), seven times as fast as exact draws."""
+    count = math.prod(shape)
+    words = rng.integers(0, 1 << 64, -(-count // 4), dtype=np.uint64)  # four draws each
+    draws = words.astype("<u8", copy=False).view("<u2")[:count]
+    noise: Wave = _normal_quantiles().take(draws, mode="clip").reshape(shape)  # all are in range; clipping is faster
+    return noise
 
 
 @cache

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -140,13 +141,23 @@ def coloured(
 def _block(shape: tuple[int, ...], sample_rate: float, rng: np.random.Generator, gain: Gain, low_cut_hz: float) -> Wave:
     fft = need("scipy.fft", extra="audio")
     size = fft.next_fast_len(max(shape[-1], math.ceil(_SHORTEST_S * sample_rate)), real=True)
-    spectrum = white((*shape[:-1], 2 * (size // 2 + 1)), rng).view(np.complex64)
-    lowest = max(1, math.ceil(low_cut_hz * size / sample_rate))
-    spectrum[..., :lowest] = 0
-    hertz = np.arange(lowest, spectrum.shape[-1], dtype=np.float32) * np.float32(sample_rate / size)
-    spectrum[..., lowest:] *= gain(hertz) * np.float32(math.sqrt(size / 2))
-    noise: Wave = fft.irfft(spectrum, size, overwrite_x=True)
+    spectrum = white((*shape[:-1], 2 * (size // 2 + 1)), rng)
+    amplitudes = _kept_amplitudes if gain in (_pink, _brown, np.sqrt) else _amplitudes
+    spectrum *= amplitudes(gain, size, sample_rate, low_cut_hz)
+    noise: Wave = fft.irfft(spectrum.view(np.complex64), size, overwrite_x=True)
     return np.ascontiguousarray(noise[..., : shape[-1]])
+
+
+def _amplitudes(gain: Gain, size: int, sample_rate: float, low_cut_hz: float) -> Wave:
+    """What the real and the imaginary part of each bin of an FFT of `size` are multiplied by, one after the other."""
+    amplitudes = np.zeros((size // 2 + 1, 2), np.float32)
+    lowest = max(1, math.ceil(low_cut_hz * size / sample_rate))
+    hertz = np.arange(lowest, len(amplitudes), dtype=np.float32) * np.float32(sample_rate / size)
+    amplitudes[lowest:] = (gain(hertz) * np.float32(math.sqrt(size / 2)))[:, None]
+    return amplitudes.reshape(-1)
+
+
+_kept_amplitudes = lru_cache(maxsize=8)(_amplitudes)  # of at most 2 MB each
 
 
 def _pink(hertz: Wave) -> Wave:

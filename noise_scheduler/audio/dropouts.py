@@ -52,7 +52,7 @@ class Dropouts:
         before, after = lost[:-1], lost[1:]
         ramp = np.arange(step, dtype=np.float32) / np.float32(step)
         blocks[..., before & after, :] = 0
-        blocks[..., before & ~after, :] *= ramp
-        blocks[..., ~before & after, :] *= 1 - ramp
+        blocks[..., before > after, :] *= ramp
+        blocks[..., before < after, :] *= 1 - ramp
         noisy = from_blocks(blocks, wave.shape[-1])
         return noisy, {"loss_rate": float(lost.mean()), "mean_burst_ms": mean_run(lost) * step_ms}

@@ -23,7 +23,7 @@ from .speech_level import active_power, energy
 Wave = npt.NDArray[np.float32]
 
 _GRID = np.float32(2**15)  # steps of 16-bit audio per unit
-_STEPS_PER_S = 500.0
+_STEPS_PER_S, _STEPS_PER_KNOT = 125.0, 4.0  # at least
 _STEPS_PER_FADE = 4.0
 
 
@@ -60,8 +60,8 @@ class Gain:
         noisy += quiet
         noisy *= _GRID
         np.rint(noisy, out=noisy)
-        noisy /= _GRID
-        added = energy(noisy - quiet) / wave.size
+        noisy *= 1 / _GRID
+        added = energy(np.subtract(noisy, quiet, out=quiet)) / wave.size
         speech = active_power(wave, sample_rate) * gain**2
         achieved = {"gain_db": gain_db}
         if speech > 0 and added > 0:
@@ -95,7 +95,7 @@ class Fading:
     def __call__(
         self, wave: Wave, level: float, rng: np.random.Generator, *, sample_rate: float
     ) -> tuple[Wave, dict[str, float]]:
-        step = max(1, round(sample_rate / _STEPS_PER_S))
+        step = max(1, round(sample_rate / max(_STEPS_PER_S, _STEPS_PER_KNOT * _STEPS_PER_FADE * self.fades_per_s)))
         steps = knots_for(step, wave.shape[-1])
         loss_db = lerp(self.fade_db_range, level) * _wandering(steps, self.fades_per_s * step / sample_rate, rng)
         noisy = wave * between_knots((10 ** (loss_db / -20)).astype(np.float32), step, wave.shape[-1])

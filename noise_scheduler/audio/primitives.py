@@ -82,7 +82,7 @@ class RandomGainCurve:
 
     The gain is a smooth random curve over time whose standard deviation rises along `deviation_db_range`; the wave
     keeps its power. All channels wander alike.
-    Achieved: `deviation_db`.
+    Achieved: `deviation_db`, in the mean over draws: a short wave may see more of it, or less.
     Source: the colour primitive of PRIME, Modas et al., ECCV 2022, taken over to sound.
     """
 

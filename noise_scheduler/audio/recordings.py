@@ -5,8 +5,8 @@ parts of up to a minute, so that a long one costs no more than what is drawn fro
 loop, a single event, an impulse response) is kept in a cache that all noises of the process share, of which the least
 recently used is dropped first.
 
-Public: `recordings`, `check_folder`, `parts`, `kept`, `Stretch`, `draw_stretch`, `loop`, `mono`, `listed`,
-`broken`.
+Public: `recordings`, `check_folder`, `parts`, `kept`, `Stretch`, `draw_stretch`, `loop`, `seamless`, `mono`,
+`listed`, `broken`.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def kept(file: Path, part: int, sample_rate: float, make: Callable[[Path, Wave, 
 
 def loop(file: Path, frames: Wave, native_rate: float, sample_rate: float) -> tuple[Wave, float, float]:
     """A part of a recording in one channel as a seamless loop, its mean power and its active speech power."""
-    wave = _seamless(resampled(mono(file, frames), native_rate, sample_rate), sample_rate)
+    wave = seamless(resampled(mono(file, frames), native_rate, sample_rate), sample_rate)
     return wave, energy(wave) / len(wave), active_power(wave, sample_rate)
 
 
@@ -175,7 +175,7 @@ def _read(file: Path, part: int) -> tuple[Wave, float]:
     return frames, native_rate
 
 
-def _seamless(wave: Wave, sample_rate: float) -> Wave:
+def seamless(wave: Wave, sample_rate: float) -> Wave:
     """The wave with its end faded into its beginning, so that it can be repeated; shorter by the crossfade."""
     fade = min(round(_CROSSFADE_S * sample_rate), len(wave) // 2)
     closed = wave[: len(wave) - fade].copy()

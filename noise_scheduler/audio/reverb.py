@@ -24,6 +24,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +62,8 @@ class Reverb:
 
     Source: image-source method (Allen and Berkley 1979) with diffuse tail (Lehmann and Johansson 2010).
     """
+
+    path_fields: ClassVar[tuple[str, ...]] = ("rt60_s", "drr_db")
 
     rt60_s: tuple[float, float] = (0.1, 3.0)
     """Time in seconds in which the reverberation falls by 60 dB, at level 0 and at level 1; in [0.1, 10]."""

@@ -30,6 +30,7 @@ _HANGOVER_S = 0.2
 _MARGIN = 10**1.59  # the level lies 15.9 dB above the threshold of activity
 _ENVELOPE_RATE_HZ = 1000.0
 _LADDER_STEPS = 24  # thresholds 6 dB apart, downwards from the peak of the envelope
+_SUMMED_AT_ONCE = 1024  # in single precision
 
 
 def active_level_dbov(wave: npt.NDArray[np.float32], sample_rate: float) -> float:
@@ -45,24 +46,28 @@ def active_power(wave: npt.NDArray[np.float32], sample_rate: float) -> float:
     energy divided by the time of activity at the highest threshold.
     """
     total, envelope, block = _energy_and_envelope(wave, sample_rate)
-    top = float(envelope.max())
-    if total == 0 or top == 0:
+    if total == 0 or not envelope.any():
         return 0.0
-    active_blocks = _active_blocks(envelope, sample_rate / block)
-    thresholds = 2.0 ** (math.frexp(top)[1] - 1 - np.arange(_LADDER_STEPS))
-    log_power = np.log(total / (active_blocks * block))
-    log_excess = log_power - 2 * np.log(thresholds) - math.log(_MARGIN)  # rises from the loudest threshold down
-    crossing = int(np.argmax(log_excess > 0))
-    if crossing == 0:
-        return float(np.exp(log_power[0 if log_excess[0] > 0 else -1]))
-    above, below = log_excess[crossing - 1], log_excess[crossing]
-    share = above / (above - below)
-    return float(np.exp(log_power[crossing - 1] + share * (log_power[crossing] - log_power[crossing - 1])))
+    top = math.frexp(float(envelope.max()))[1]
+    excess_before = log_power_before = 0.0
+    for octave, active_blocks in enumerate(_active_blocks(envelope, top, sample_rate / block)):
+        log_power = math.log(total / (active_blocks * block))
+        # Rises from the loudest threshold down.
+        excess = log_power - 2 * (top - 1 - octave) * math.log(2) - math.log(_MARGIN)
+        if excess > 0:
+            share = excess_before / (excess_before - excess) if octave > 0 else 1.0
+            return math.exp(log_power_before + share * (log_power - log_power_before))
+        excess_before, log_power_before = excess, log_power
+    return math.exp(log_power_before)
 
 
 def energy(wave: npt.NDArray[np.float32]) -> float:
     """Sum of squares; not by BLAS, whose result depends on the number of its threads."""
-    return float(np.sum(np.square(wave), dtype=np.float64))
+    flat = wave.reshape(-1)
+    whole = flat.size // _SUMMED_AT_ONCE * _SUMMED_AT_ONCE
+    blocks, rest = flat[:whole].reshape(-1, _SUMMED_AT_ONCE), flat[whole:]
+    sums = np.einsum("ij,ij->i", blocks, blocks)
+    return float(sums.sum(dtype=np.float64)) + float(np.einsum("i,i->", rest, rest))
 
 
 def _energy_and_envelope(
@@ -79,13 +84,15 @@ def _energy_and_envelope(
     return energy(channels) / len(channels), np.maximum(envelope, 0), block
 
 
-def _active_blocks(envelope: npt.NDArray[np.float64], rate: float) -> npt.NDArray[np.float64]:
-    """How many points of the envelope are active at each threshold of the ladder, the loudest first."""
-    hangover = math.ceil(_HANGOVER_S * rate)
-    padded = np.concatenate([np.zeros(hangover), envelope])
-    highest = need("scipy.ndimage", extra="audio").maximum_filter1d(padded, hangover + 1, origin=hangover // 2)
-    highest = highest[hangover:]
-    octaves_down = math.frexp(float(envelope.max()))[1] - np.frexp(highest)[1]
-    octaves_down = np.where(highest > 0, np.minimum(octaves_down, _LADDER_STEPS), _LADDER_STEPS)
+def _active_blocks(envelope: npt.NDArray[np.float64], top: int, rate: float) -> list[int]:
+    """How many points of the envelope are active at each threshold of the ladder, the loudest, 2^(top − 1), first."""
+    octaves_down = np.minimum(top - np.frexp(envelope)[1], _LADDER_STEPS).astype(np.int8)
+    octaves_down[envelope == 0] = _LADDER_STEPS
+    reach, points = 1, math.ceil(_HANGOVER_S * rate) + 1
+    while reach < points:  # each point, and the least of those before it that it lets hang over
+        step = min(reach, points - reach)
+        octaves_down[step:] = np.minimum(octaves_down[step:], octaves_down[:-step])
+        reach += step
     counts = np.bincount(octaves_down, minlength=_LADDER_STEPS + 1)[:_LADDER_STEPS]
-    return np.cumsum(counts).astype(np.float64)
+    found: list[int] = np.cumsum(counts).tolist()
+    return found

@@ -57,11 +57,13 @@ def resampled(wave: Wave, rate: float, length: int) -> Wave:
     samples = wave.shape[-1]
     heard = min(length, math.ceil((samples - 1 + half) / rate))  # what is read beyond is silence
     result = np.zeros((*wave.shape[:-1], length), np.float32)
+    position = np.arange(0, heard, _RUN) * rate
+    first_of_all = position.astype(np.int64)
+    share_of_all = _shares(position - first_of_all)
     for start in range(0, heard, _BLOCK):
         stop = min(start + _BLOCK, heard)
-        position = np.arange(start, stop, _RUN) * rate
-        first = np.floor(position).astype(np.int64)
-        share = _shares(position - first)
+        runs = slice(start // _RUN, -(-stop // _RUN))
+        first, share = first_of_all[runs], share_of_all[runs]
         low = int(first[0]) - half + 1
         source = _excerpt(wave, low, low + int(first[-1] - first[0]) + kernels.shape[0])
         windows = np.lib.stride_tricks.sliding_window_view(source, kernels.shape[0], axis=-1)[..., first - first[0], :]
@@ -153,8 +155,9 @@ def _kernels(rate: float, cutoff: float, half: int) -> Wave:
     """
     window = math.ceil((_RUN - 1) * rate) + 2 * half + 1
     read_at = half - 1 + _NODES[:, None] + np.arange(_RUN) * rate
+    i0 = need("scipy.special", extra="audio").i0
     distance = np.arange(window)[:, None, None] - read_at
-    taper = np.i0(_KAISER_BETA * np.sqrt(np.clip(1 - (distance / half) ** 2, 0, None)))
+    taper = i0(_KAISER_BETA * np.sqrt(np.clip(1 - (distance / half) ** 2, 0, None)))
     kernels = np.where(np.abs(distance) < half, np.sinc(cutoff * distance) * taper, 0)
     normalised: Wave = (kernels / kernels.sum(0)).reshape(window, -1).astype(np.float32)
     return normalised

@@ -4,10 +4,10 @@ A noise moves along a path in physical units. A profile says, from measurements 
 has to go: severity (`noise_scheduler.severity`) is .7 × level for every noise that can reach .7, and level × its own
 maximum for the others. A level costs one interpolation.
 
-A range in physical units that a user gives to a noise (a field called ``…_range``) replaces the measured path: level
-then runs straight along it, and the record says so (``scale`` is ``"native"``). So do noises that no profile lists.
-Other fields that are changed keep the measured path, but what severity it then leads to is not known, and the record
-says none; only the time constant makes no difference.
+A range in physical units that a user gives to a noise (a field called ``…_range``, or listed in the class variable
+``path_fields``) replaces the measured path: level then runs straight along it, and the record says so (``scale`` is
+``"native"``). So do noises that no profile lists. Other fields that are changed keep the measured path, but what
+severity it then leads to is not known, and the record says none; only the time constant makes no difference.
 
 A profile is chosen by the kind of sample: `DEFAULTS`, another shipped one, the path of a JSON file that
 ``noise-scheduler calibrate`` wrote, or ``"none"``. Records name it as ``NAME@DIGEST``.
@@ -265,7 +265,7 @@ def _curve(reference: str, name: str, noise: Any) -> tuple[Curve | None, bool]:
 @lru_cache(maxsize=4096)
 def _curve_unless_ranged(reference: str, noise: Any) -> tuple[Curve | None, bool]:
     changed = registry.changed_fields(noise)
-    if any(field.endswith("_range") for field in changed):
+    if any(field.endswith("_range") or field in getattr(noise, "path_fields", ()) for field in changed):
         return None, False
     name = registry.name_of(noise)
     curve = profile_of(reference).curves[name]

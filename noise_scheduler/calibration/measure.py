@@ -24,6 +24,7 @@ from .. import registry, severity
 from ..contract import Noise, run
 from ..extras import need
 from ..rng import key_of, stream
+from ..tied import hears
 from . import FULL_SEVERITY, KNOTS, digest_of
 
 LEAST_SEVERITY = 0.1
@@ -61,7 +62,8 @@ def calibrate(
     Args:
         kind: of the samples, a key of `noise_scheduler.severity.MEASURES`.
         corpus: the samples, at least two.
-        noises: registered names; one that is all or nothing (``graded = False``) is left out.
+        noises: registered names; one that is all or nothing (``graded = False``), or that hears another modality, is
+            left out.
         draws: how often a sample is measured at most, where severities scatter.
         seed: of all random streams.
         processes: that share the work; None for as many as there are processors.
@@ -77,7 +79,7 @@ def calibrate(
         raise ValueError(f"a profile needs two samples at least, not {len(corpus)}")
     for x, context in corpus:
         severity.against(kind, x, **context)
-    graded = {name: noise for name in noises if getattr(noise := registry.build(name), "graded", True)}
+    graded = {name: noise for name in noises if _has_curve(noise := registry.build(name))}
     with ProcessPoolExecutor(
         processes, multiprocessing.get_context("spawn"), initializer=_set_up, initargs=(kind, corpus, draws, seed)
     ) as pool:
@@ -89,6 +91,10 @@ def calibrate(
         "noises": {name: curve for name, curve in results.items() if isinstance(curve, dict)},
         "too_mild": {name: top for name, top in results.items() if not isinstance(top, dict)},
     }
+
+
+def _has_curve(noise: Noise) -> bool:
+    return getattr(noise, "graded", True) and not hears(noise)
 
 
 def to_json(profile: Mapping[str, Any]) -> str:
