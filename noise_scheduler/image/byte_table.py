@@ -33,13 +33,13 @@ def map_greys(frame: Pixels, table: Pixels, out: Pixels) -> None:
         cv2.LUT(frame, table if table.ndim == 1 else table[:, None], dst=out)
     elif table.ndim == 1 or frame.shape[2] == 1:
         np.copyto(out, frame)
-        fast.translate(memoryview(out), memoryview(np.ascontiguousarray(table.reshape(256))), inplace=True)
+        fast.translate(out.data, np.ascontiguousarray(table.reshape(256)).data, inplace=True)
     else:
         planes = np.empty((frame.shape[2], *frame.shape[:2]), np.uint8)
         channels = list(planes)
         cv2.split(frame, channels)
         for channel, column in zip(channels, np.ascontiguousarray(table.T), strict=True):
-            fast.translate(memoryview(channel), memoryview(column), inplace=True)
+            fast.translate(channel.data, column.data, inplace=True)
         cv2.merge(channels, dst=out)
 
 
