@@ -39,7 +39,7 @@ def map_greys(frame: Pixels, table: Pixels, out: Pixels) -> None:
         channels = list(planes)
         cv2.split(frame, channels)
         for channel, column in zip(channels, np.ascontiguousarray(table.T), strict=True):
-            fast.translate(memoryview(channel), memoryview(column), inplace=True)
+            fast.translate(channel.data, column.data, inplace=True)
         cv2.merge(channels, dst=out)
 
 

@@ -181,5 +181,5 @@ def _blurred(x: Floats, side: int, sigma: float) -> Floats:
     return blurred.reshape(x.shape)
 
 
-def _sum(x: npt.NDArray[Any]) -> float:
+def _sum(x: npt.NDArray[np.floating[Any]]) -> float:
     return float(need("cv2", extra="image").sumElems(x)[0])
