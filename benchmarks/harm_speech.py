@@ -6,7 +6,7 @@ The recognisers are those of `benchmarks.asr_recognise`, which share nothing wit
 held-out ones of `benchmarks.speech_corpus` whose words are known and of which the recogniser gets four fifths at least
 without noise. Loss is the share of its word accuracy that is lost, accuracy being 1 - WER, and 0 at the least.
 
-Every noise of the profile is run at three levels. `benchmarks.harm_fit` says what R² and residuals are; the logistic
+Every noise of the profile is run at two levels. `benchmarks.harm_fit` says what R² and residuals are; the logistic
 curve WER = 1 / (1 + exp(-(severity - midpoint) / scale)), fitted to the loss, says what word error rate to expect.
 Written: benchmarks/results/harm_speech.json, harm_speech.md and docs/severity_harm_speech.png.
 """
@@ -36,9 +36,9 @@ from noise_scheduler import severity
 from noise_scheduler.calibration import profile_of
 from noise_scheduler.files import write_whole
 
-LEVELS = (1 / 3, 2 / 3, 1.0)
+LEVELS = (0.5, 1.0)
 MOST_CLEAN_ERRORS = 0.2
-MOST_UTTERANCES = 22
+MOST_UTTERANCES = 20
 PLOT = Path("docs/severity_harm_speech.png")
 
 
@@ -151,7 +151,7 @@ def page(result: dict[str, Any]) -> str:
         "# Equal severity, like harm: speech",
         "",
         f"Loss of word accuracy of {result['recogniser']} on {result['utterances']} held-out utterances "
-        f"({result['words']} words, {result['clean_wer']:.0%} of them wrong without noise), three levels of each of "
+        f"({result['words']} words, {result['clean_wer']:.0%} of them wrong without noise), two levels of each of "
         f"{len(result['points'])} noises. R² of the isotonic fit of loss on severity: {result['r2']:.3f}; "
         f"{result['r2_left_out']:.3f} where each noise is judged by the fit to the others. Logistic curve: midpoint "
         f"{curve['midpoint']:.3f}, scale {curve['scale']:.3f}, R² {curve['r2']:.3f}. Written by "

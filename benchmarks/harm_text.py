@@ -34,6 +34,7 @@ from noise_scheduler.files import write_whole
 LEVELS = (0.25, 0.5, 0.75, 1.0)
 LEAST_SENTIMENT = 0.5
 """Below this, a mean judgement is neither negative nor positive."""
+ADDS_ONLY = "text/repetition"
 
 
 def main() -> None:
@@ -50,11 +51,10 @@ def main() -> None:
                 lost = 1 - kappa(made, truth, noisy) / kappas[name]
                 found = {"level": level, "severity": round(measured, 4), "loss": round(lost, 4)}
                 points[name].setdefault(noise, []).append(found)
-    result = {
-        name: {"clean_kappa": round(kappas[name], 4), **harm_fit.fitted(points[name]), "points": points[name]}
-        for name in classifiers
-    } | {"profile": str(profile), "sentences": len(tried)}
-    print(text := page(result, list(classifiers)))
+    points["both"] = {noise: mean_of([points[name][noise] for name in classifiers]) for noise in profile.curves}
+    result = {name: figures(found) for name, found in points.items()}
+    result |= {"clean_kappa": kappas, "profile": str(profile), "sentences": len(tried)}
+    print(text := page(result, list(points)))
     write("harm_text", result, ("scikit-learn",))
     write_whole(RESULTS / "harm_text.md", text.encode())
 
@@ -93,21 +93,35 @@ def run(noise: str, level: float, tried: list[Sentence]) -> tuple[list[str], flo
     return noisy, statistics.fmean(severity.text(one.text, other) for one, other in zip(tried, noisy, strict=True))
 
 
-def page(result: dict[str, Any], classifiers: list[str]) -> str:
+def mean_of(families: list[list[dict[str, float]]]) -> list[dict[str, float]]:
+    """The points of a noise with the mean loss of several classifiers."""
+    return [
+        found[0] | {"loss": round(statistics.fmean(point["loss"] for point in found), 4)}
+        for found in zip(*families, strict=True)
+    ]
+
+
+def figures(points: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
+    others = {noise: found for noise, found in points.items() if noise != ADDS_ONLY}
+    return {**harm_fit.fitted(points), "r2_without_repetition": harm_fit.fitted(others)["r2"], "points": points}
+
+
+def page(result: dict[str, Any], names: list[str]) -> str:
     lines = [
         "# Equal severity, like harm: text",
         "",
         f"Loss of Cohen's kappa of two classifiers of sentiment on {result['sentences']} sentences that they did not "
-        "learn from, four levels of each noise. R² of the isotonic fit of loss on severity, and where each noise is "
-        "judged by the fit to the others: "
-        + "; ".join(f"{name} {result[name]['r2']:.3f}, {result[name]['r2_left_out']:.3f}" for name in classifiers)
-        + ". Written by `python -m benchmarks.harm_text`.",
+        "learn from, four levels of each noise. Written by `python -m benchmarks.harm_text`.",
         "",
+        "| classifier | kappa without noise | R² | each noise judged by the others | without `text/repetition` |",
+        "|---|---|---|---|---|",
     ]
-    for name in classifiers:
-        found = result[name]
-        lines += [f"## On {name} (kappa {found['clean_kappa']:.2f} without noise)", ""]
-        lines += harm_fit.table(found, found["points"])
+    for name in names:
+        found, kappa = result[name], result["clean_kappa"].get(name)
+        cells = (found["r2"], found["r2_left_out"], found["r2_without_repetition"])
+        lines.append(f"| {name} | {f'{kappa:.2f}' if kappa else ''} | {' | '.join(f'{cell:.3f}' for cell in cells)} |")
+    for name in names:
+        lines += ["", f"## On {name}", "", *harm_fit.table(result[name], result[name]["points"])]
     return "\n".join(lines)
 
 

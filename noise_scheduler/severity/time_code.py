@@ -64,15 +64,16 @@ def _lost(clean: Floats, noisy: Floats, said: Doubles, sample_rate: float) -> fl
     hop, window = frames(sample_rate)
     shown = picture_of(noisy, sample_rate)
     count, latest = shown.shape[1], max(0, len(clean) - window)
-    centres = np.minimum(np.arange(count) * hop + window // 2, len(said) - 1)
-    starts = said[centres] - window // 2  # of the clean frame that each noisy one shows
+    firsts = np.arange(count) * hop
+    centres = np.minimum(firsts + window // 2, len(said) - 1)
+    starts = said[centres] - (centres - firsts)  # of the clean frame that each noisy one shows
     heard = (starts > -hop) & (starts < latest + hop)
     if not heard.any():
         return 1.0
     places = np.clip(np.rint(np.where(heard, starts, 0)), 0, latest).astype(np.intp)
     likeness = Likeness(picture_of(clean, sample_rate, places) * heard).to(shown).mean(0)
     left = np.maximum(likeness, 0) / (1 + (np.log(_rates(starts, hop)) / _HALF_KEPT) ** 2)
-    played = np.unique(np.clip(np.rint((said[np.isfinite(said)] - window // 2) / hop), 0, count - 1))
+    played = np.unique(np.clip(np.rint((said[np.isfinite(said)] - window / 2) / hop), 0, count - 1))
     return float(1 - len(played) / count * min(1.0, float(left[heard].mean())))
 
 
