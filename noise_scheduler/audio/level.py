@@ -16,6 +16,7 @@ from ..extras import need
 from ..path import Range, check_range, lerp
 from ..registry import register
 from .background import white
+from .envelope import between_knots
 from .speech_level import active_power, energy
 
 Wave = npt.NDArray[np.float32]
@@ -139,10 +140,7 @@ def with_gains(wave: Wave, gains: Wave, step: int) -> Wave:
         gains: at least ceil(samples / step) + 1 of them.
         step: samples between two gains.
     """
-    ramp = np.arange(step, dtype=np.float32) / np.float32(step)
-    curve = np.multiply.outer(np.diff(gains), ramp)
-    curve += gains[:-1, None]
-    gain = curve.ravel()[: wave.shape[-1]]
+    gain = between_knots(gains, step, wave.shape[-1])
     noisy: Wave = np.multiply(wave, gain, out=gain if wave.ndim == 1 else None)
     return noisy
 
