@@ -34,6 +34,7 @@ LIBRARIES = ("audiomentations", "torchaudio", "torch-audiomentations")
 NOTE = "A audiomentations, T torchaudio, U torch-audiomentations"
 
 _ROOM_RATE, _LONGEST_RT60_S = 16000, 3.0
+_FLOOR = 1e-4  # RMS of a recorder's noise, as `audio/gain` has it
 
 warnings.filterwarnings("ignore", module="torch_audiomentations")
 warnings.filterwarnings("ignore", message="Possible clipped samples")
@@ -189,8 +190,20 @@ def _masked(spectrum: Any, bands: Any, spans: Any) -> Any:
     return spectrum * kept
 
 
-def _lower(value: float) -> dict[str, Any]:
-    return _both(("min_gain_db", "max_gain_db"), -value)
+def _make_quiet(value: float, rate: int) -> Callable[[Any], Any]:
+    """A recording that is too quiet has the noise and the 16 bits of its recorder: a gain alone would not be heard."""
+    parts = [
+        A.Gain(-value, -value, p=1),
+        A.AddGaussianNoise(_FLOOR, _FLOOR, p=1),
+        A.BitCrush(min_bit_depth=16, max_bit_depth=16, p=1),
+    ]
+    chain = A.Compose(parts)
+    return lambda wave: chain(wave, rate)
+
+
+def _quiet(wave: Any, loss_db: float, rate: int) -> Any:
+    noisy = F.gain(wave, -loss_db) + _FLOOR * torch.randn_like(wave)
+    return torch.round(noisy * 2**15) / 2**15
 
 
 FIELDS: dict[str, Callable[[], dict[str, Any]]] = {
@@ -238,9 +251,8 @@ PEERS: dict[str, tuple[Peer, ...]] = {
         _a("TanhDistortion", lambda v: _both(("min_distortion", "max_distortion"), v), 0, 1),
     ),
     "gain": (
-        _a("Gain", _lower, 0.1, 60, ratios=True),
-        _t("gain", lambda wave, db, rate: F.gain(wave, -db), 0.1, 60, ratios=True),
-        _u("Gain", lambda v: {"min_gain_in_db": -v, "max_gain_in_db": 1e-6 - v}, 0.1, 60, ratios=True),
+        Peer("A.Gain, AddGaussianNoise, BitCrush", _make_quiet, 0.1, 60, ratios=True),
+        _t("gain, randn, round", _quiet, 0.1, 60, ratios=True),
     ),
     "fading": (
         _a(

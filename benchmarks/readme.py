@@ -70,6 +70,42 @@ def speed() -> str:
     return (RESULTS / "image.md").read_text(encoding="utf-8").strip() + "\n"
 
 
+def speed_audio() -> str:
+    """A line for each sampling rate, and the noises that are slower than a peer at the first."""
+    figures = _figures("audio")
+    heads = {rate: f"{int(rate) // 1000} kHz" for rate in figures["waves"]}
+    lines = ["| 5 s of speech at | noises | geometric mean | as fast as the fastest peer |", "|---|---|---|---|"]
+    for rate, head in heads.items():
+        found = figures["summary"][rate]
+        lines.append(
+            f"| {head} | {len(figures['waves'][rate])} | {found['geometric_mean_ratio']:.1f}× | "
+            f"{found['at_least_as_fast']:.0%} |"
+        )
+    rate, rows = next(iter(figures["waves"].items()))
+    slower = {name: row for name, row in rows.items() if row["ratio"] < 1}
+    return "\n".join([*lines, "", f"Slower than a peer at {heads[rate]}: {_slower(slower)}. {_page('audio')}", ""])
+
+
+def speed_text() -> str:
+    """The two means, and the noises that are slower than a peer."""
+    figures = _figures("text")
+    lines = ["| an utterance of 27 words, beside | geometric mean | as fast as the fastest |", "|---|---|---|"]
+    for head, key in (("all libraries", "all"), ("nlpaug alone", "nlpaug")):
+        found = figures["summary"][key]
+        lines.append(f"| {head} | {found['geometric_mean_ratio']:.1f}× | {found['at_least_as_fast']:.0%} |")
+    slower = {name: row for name, row in figures["noises"].items() if row.get("ratio", 1) < 1}
+    return "\n".join([*lines, "", f"Slower than a peer: {_slower(slower)}. {_page('text')}", ""])
+
+
+def _slower(rows: dict[str, dict[str, Any]]) -> str:
+    ordered = sorted(rows.items(), key=lambda item: item[1]["ratio"])
+    return ", ".join(f"`{name}` {row['ratio']:.1f}× ({row['fastest']})" for name, row in ordered) or "none"
+
+
+def _page(name: str) -> str:
+    return f"The whole table: [benchmarks/results/{name}.md](benchmarks/results/{name}.md)."
+
+
 def _widest(figures: dict[str, Any]) -> str:
     spreads: dict[str, float] = {}
     for profile in figures.values():
@@ -84,7 +120,13 @@ def _figures(name: str) -> dict[str, Any]:
     return figures
 
 
-SECTIONS: dict[str, Callable[[], str]] = {"calibration": calibration, "harm": harm, "speed": speed}
+SECTIONS: dict[str, Callable[[], str]] = {
+    "calibration": calibration,
+    "harm": harm,
+    "speed": speed,
+    "speed-audio": speed_audio,
+    "speed-text": speed_text,
+}
 """Mark in the README → what stands between it and the end."""
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Every Python block of the README runs as it stands, in a process of its own."""
 
+import json
 import re
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.readme import filled
+from benchmarks.readme import SECTIONS, filled
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -41,3 +42,14 @@ def test_commands_name_what_exists():
 
 def test_figures_are_those_of_the_benchmarks():
     assert filled(README) == README, "run python -m benchmarks.readme"
+
+
+@pytest.mark.parametrize(("kind", "rows_of"), [("audio", ("waves", "16000")), ("text", ("noises",))])
+def test_every_noise_that_a_peer_beats_is_named(kind, rows_of):
+    figures = json.loads((ROOT / "benchmarks" / "results" / f"{kind}.json").read_text(encoding="utf-8"))["figures"]
+    for key in rows_of:
+        figures = figures[key]
+    unit = "ms" if kind == "audio" else "microseconds"
+    compared = {name: row for name, row in figures.items() if row["peers"]}
+    beaten = {name for name, row in compared.items() if row["peers"][row["fastest"]][unit] < row[unit]}
+    assert set(re.findall(r"`(\w+)` [\d.]+×", SECTIONS[f"speed-{kind}"]())) == beaten

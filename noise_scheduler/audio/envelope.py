@@ -35,7 +35,8 @@ def between_knots(knots: Wave, step: int, samples: int) -> Wave:
         samples: how many values are wanted.
     """
     ramp = np.arange(step, dtype=np.float32) / np.float32(step)
-    lines = knots[:-1, None] + np.diff(knots)[:, None] * ramp
+    lines = np.einsum("i,j->ij", np.diff(knots), ramp)  # faster than broadcasting over short rows
+    lines += knots[:-1, None]
     return np.ascontiguousarray(lines.reshape(-1)[:samples])
 
 

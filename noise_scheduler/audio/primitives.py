@@ -38,7 +38,7 @@ _POINTS_PER_KNOT = 8
 _OF_KNOTS = math.sqrt(1.5)  # their deviation, when that of the straight lines between them is 1
 _RESPONSE_S = 0.1  # length of a filter's response, half of it before the sound
 _BIN_HZ = 4.0
-_STEP_S = 0.001  # between the points of a gain curve
+_STEP_S = 0.001  # between the points of a gain curve, or more where it is slow
 _EDGE_S, _EDGE_HZ = 0.005, 40.0  # from full to nothing at the edges of a mask
 _MEL_BREAK_HZ = 700.0
 _BAND_MASKS = 2
@@ -247,12 +247,13 @@ def _gain_over_time(
     knots = 2 + math.ceil(samples / time_constant)
     points = np.arange((knots - 1) * _POINTS_PER_KNOT + 1) / _POINTS_PER_KNOT
     curve = np.interp(points, np.arange(knots), rng.standard_normal(knots))
-    return _over_time(samples, points * time_constant, _gain(deviation_db * curve), sample_rate)
+    step_s = max(_STEP_S, time_constant_s / (4 * _POINTS_PER_KNOT))
+    return _over_time(samples, points * time_constant, _gain(deviation_db * curve), sample_rate, step_s)
 
 
-def _over_time(samples: int, times: Doubles, values: Doubles, sample_rate: float) -> Wave:
+def _over_time(samples: int, times: Doubles, values: Doubles, sample_rate: float, step_s: float = _STEP_S) -> Wave:
     """A gain (samples,) that is given at some times, in samples, and linear between them."""
-    step = max(1, round(_STEP_S * sample_rate))
+    step = max(1, round(step_s * sample_rate))
     knots = np.interp(np.arange(knots_for(step, samples)) * step, times, values)
     return between_knots(knots.astype(np.float32), step, samples)
 

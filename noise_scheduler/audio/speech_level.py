@@ -80,7 +80,7 @@ def _energy_and_envelope(
     rectified = np.einsum("cij->i", np.abs(channels).reshape(len(channels), -1, block)) / (len(channels) * block)
     keep = math.exp(-block / (sample_rate * _TIME_CONSTANT_S))
     smooth = need("scipy.signal", extra="audio").lfilter
-    envelope = smooth([(1 - keep) ** 2], [1, -2 * keep, keep**2], rectified.astype(np.float64))
+    envelope = smooth(np.array([(1 - keep) ** 2]), np.array([1, -2 * keep, keep**2]), rectified.astype(np.float64))
     return energy(channels) / len(channels), np.maximum(envelope, 0), block
 
 

@@ -2,8 +2,8 @@
 
 | modality | measure |
 |---|---|
-| image | (1 - VIF)², the pixel-domain visual information fidelity of luma on four scales |
-| video | (1 - VIF)², its information summed over frames and over differences of consecutive frames |
+| image | the share of local contrast, in five octave bands of luma, that the clean picture does not explain |
+| video | the same, over frames and differences of consecutive frames |
 | displacement, of both | (1 - share of the picture that is kept)², a place that is strained being kept in part |
 | audio | 1 - NSIM, the structural similarity of the levels in 40 mel bands |
 | time-aligned audio | 1 - share of the sound that is still heard x its similarity, hurried sound being kept in part |

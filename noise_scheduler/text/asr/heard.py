@@ -103,14 +103,14 @@ class Hearing:
 
 
 DEFAULT = Hearing(
-    0.044,
+    0.072,
     {
-        "snr_db/white": (-2.2, -3.8),
-        "snr_db/babble": (1.8, -2.7),
-        "snr_db/environment": (-7.0, -5.9),
-        "rt60_s": (1.72, 0.37),
-        "loss_rate": (0.4, 0.1),
-        "severity": (0.6, 0.1),
+        "snr_db/white": (-1.38, -5.16),
+        "snr_db/babble": (4.62, -4.21),
+        "snr_db/environment": (-6.06, -7.12),
+        "rt60_s": (1.47, 0.44),
+        "loss_rate": (0.49, 0.17),
+        "severity": (0.92, 0.28),
     },
 )
 """The hearing of Whisper tiny.en."""
