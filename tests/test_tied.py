@@ -286,5 +286,5 @@ def test_recogniser_errors_follow_the_signal_to_noise_ratio():
         records = [tied(sample, id=id)[1] for id in range(400)]
         expected = records[0].hits[1].achieved["expected_wer"]
         assert expected == pytest.approx(DEFAULT.wer(records[0].hits[:1]))
-        assert np.mean([record.hits[1].achieved["wer"] for record in records]) == pytest.approx(expected, abs=0.05)
+        assert np.mean([record.hits[1].achieved["wer"] for record in records]) == pytest.approx(expected, abs=0.08)
     assert tied.from_dict(tied.to_dict()) == tied

@@ -34,7 +34,7 @@ from .. import registry
 from ..registry import nearest
 
 FULL_SEVERITY = 0.7
-"""Severity at level 1: a recogniser has lost about three quarters of its skill."""
+"""Severity at level 1: a recogniser has lost three quarters of its skill or more."""
 
 KNOTS = 21
 """Positions that a curve stores, for levels 0, .05 … 1."""
