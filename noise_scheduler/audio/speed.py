@@ -142,7 +142,7 @@ class ClockDrift:
 
     severity_measure: ClassVar[str] = "time_aligned"
 
-    drift_ppm_range: Range = (20.0, 1e5)
+    drift_ppm_range: Range = (300.0, 1e5)
     """Drift (mild, extreme) in millionths, in [0.1, 500000]; level moves along it in equal ratios, and below level .05
     to nothing at 0."""
     direction: str = "either"
