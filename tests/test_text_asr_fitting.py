@@ -13,7 +13,7 @@ from noise_scheduler.registry import build
 from noise_scheduler.text import asr, lexicon
 from noise_scheduler.text.asr import bigrams
 from noise_scheduler.text.asr.alignment import edits
-from noise_scheduler.text.asr.words import words_of
+from noise_scheduler.text.asr.words import word_of, words_of
 
 # Frames and fillers of everyday English, for sentences that no profile was fitted on.
 _OPENINGS = (
@@ -62,7 +62,7 @@ def _measured(texts, heard):
 
 @pytest.mark.parametrize("context", [False, True])
 @pytest.mark.parametrize("profile", asr.PROFILES)
-@pytest.mark.parametrize("wer", [0.08, 0.25, 0.6, 1.1])
+@pytest.mark.parametrize("wer", [0.08, 0.25, 0.45, 0.6])
 def test_declared_rates_are_met_on_held_out_sentences(profile, wer, context):
     texts = _held_out(1000) * 3  # three draws each, as a thousand leave chance too much room
     declared = asr.load(profile).rates(wer)
@@ -133,24 +133,16 @@ def test_fit_meets_the_recogniser_at_its_own_word_error_rate(learned, tmp_path):
 
 
 def test_fit_learns_confusions_and_insertions(learned):
-    texts, _, profile = learned
-    assert profile.confusions["the"].get("a", 0) > 10
-    assert profile.confusions["really"].get("rarely", 0) > 3
-    noise = build("text/asr")
-    rng = np.random.Generator(np.random.Philox(3))
+    _, _, profile = learned
+    draw = np.random.Generator(np.random.Philox(3)).random
     for said, instead in (("really", "rarely"), ("the", "a")):
-        text = f"we talked about it {said} other day"
-        place = text.split().index(said)
-        own, usual = (
-            [words[place] for _ in range(600) if len(words := write(text)[0].split()) == 7 and words[place] != said]
-            for write in (
-                lambda text: asr.transcribe(text, profile, 0.3, rng),
-                lambda text: noise(text, 0.3, rng),
-            )
-        )
-        assert own.count(instead) > 0.3 * len(own)
-        assert own.count(instead) / len(own) > 3 * usual.count(instead) / len(usual)
-    assert len(texts) == 300
+        times = profile.confusions[said][instead]
+        assert times > 3
+        heard = [profile.choices[0].learned(word_of(said), draw) for _ in range(1000)]
+        seen = sum(profile.confusions[said].values())
+        assert heard.count(instead) / 1000 == pytest.approx(times / (seen + 2), abs=0.06)
+    assert profile.choices[0].learned(word_of("bicycle"), draw) is None
+    assert profile.insertions.get("yeah", 0) > 30 or profile.insertions == asr.load("noise").insertions
 
 
 def test_a_fitted_path_runs_from_clean_to_the_end_of_the_shipped_one(learned):
