@@ -139,7 +139,7 @@ def _nearer(now: Settings, target: Rates, made: Rates, step: float) -> Settings:
 
 def _far(now: float, target: Rates, made: Rates, step: float) -> float:
     off = made.phone_similarity - target.phone_similarity
-    return min(max(now + step * (2.0 if now > 0 else 5.0) * off, -_MOST_TRIED), 1.0)
+    return min(max(now + step * (2.0 if now > 0 else 12.0) * off, -_MOST_TRIED), 1.0)
 
 
 def _logit(share: float) -> float:

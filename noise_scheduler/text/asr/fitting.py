@@ -23,8 +23,8 @@ _LEAST_WORDS = 200
 _POINT_WORDS = 400
 _APART = 1.25
 _LEAST_INSERTED = 5
-_WIDEST_STEP = 0.12
-_SENTENCES = 300
+_WIDEST_STEP, _WIDEST_RATIO = 0.12, 2.5
+_SENTENCES = 240
 _SEEN_TWICE = 2
 _MOST_CONFUSED = 2000
 
@@ -48,7 +48,7 @@ def fit(
     Below and above what was measured, the path goes on in the manner of the profile ``noise``, whose rates are
     multiplied by what the recogniser's own rates are of them at the nearest point: with these very factors below, and
     above with ones that have come back to 1 at the end of the path. So level 0 is clean, the recogniser is met at its
-    own word error rate, and an ever worse signal makes an ordinary wreck of it.
+    own word error rate, and an ever worse signal makes an ordinary wreck of it. Takes some ten seconds.
 
     Args:
         references: what was said. Case and punctuation do not matter.
@@ -126,7 +126,7 @@ def _grid(wers: Sequence[float]) -> list[float]:
     """The word error rates of a path, and others between them where they are far apart."""
     grid = [wers[0]]
     for low, high in pairwise(wers):
-        steps = 1 + int((high - low) / _WIDEST_STEP)
+        steps = 1 + max(int((high - low) / _WIDEST_STEP), int(high / low > _WIDEST_RATIO))
         grid += [low + (high - low) * step / steps for step in range(1, steps + 1)]
     return grid
 
