@@ -74,7 +74,8 @@ def _lost(clean: Floats, noisy: Floats, said: Doubles, sample_rate: float) -> fl
     likeness = Likeness(picture_of(clean, sample_rate, places) * heard).to(shown).mean(0)
     left = np.maximum(likeness, 0) / (1 + (np.log(_rates(starts, hop)) / _HALF_KEPT) ** 2)
     played = np.unique(np.clip(np.rint((said[np.isfinite(said)] - window / 2) / hop), 0, count - 1))
-    return float(1 - len(played) / count * min(1.0, float(left[heard].mean())))
+    kept: float = len(played) / count * min(1.0, float(left[heard].mean()))
+    return 1 - kept
 
 
 def _rates(starts: Doubles, hop: int) -> Doubles:
