@@ -60,10 +60,27 @@ def calibration() -> str:
     return "\n".join([*lines, "", note + _widest(figures) + ".", ""])
 
 
-def harm() -> str:
-    """The first paragraph and table of the benchmark's own page, without its title."""
-    blocks = (RESULTS / "harm.md").read_text(encoding="utf-8").split("\n\n")
-    return "\n\n".join(blocks[1:3]).strip() + "\n"
+def asr() -> str:
+    """How far errors can be told from a recogniser's, in three ways, and what a text classifier makes of them."""
+    figures = _figures("asr")
+    heads = [f"{name} (WER {pool['wer']:.2f})" for name, pool in figures["realism"].items()]
+    lines = [
+        "| told from Whisper tiny.en (AUC) by | " + " | ".join(heads) + " |",
+        "|---|" + "---|" * len(heads),
+    ]
+    for generator in ("text/asr noise", "text/asr noise, context", "random swaps", "nlpaug spelling"):
+        cells = [
+            " / ".join(f"{view['auc']:.2f}" for view in pool["generators"][generator].values())
+            for pool in figures["realism"].values()
+        ]
+        lines.append(f"| {generator}: n-grams / alignment / and fluency | {' | '.join(cells)} |")
+    curves = figures["curves"]
+    note = (
+        "On voices that the curves were not fitted on, the expected word error rate is off by "
+        f"{curves['mean_off']:.2f} on average, within .15 in {curves['within']:.0%} of the conditions. Written by "
+        f"`python -m benchmarks.asr`. {_page('asr')}"
+    )
+    return "\n".join([*lines, "", note, ""])
 
 
 def speed() -> str:
@@ -97,6 +114,12 @@ def speed_text() -> str:
     return "\n".join([*lines, "", f"Slower than a peer: {_slower(slower)}. {_page('text')}", ""])
 
 
+def _opening(page: str, *, blocks: int) -> str:
+    """The first blocks of a benchmark's own page, without its title."""
+    parts = (RESULTS / f"{page}.md").read_text(encoding="utf-8").split("\n\n")
+    return "\n\n".join(parts[1 : 1 + blocks]).strip() + "\n"
+
+
 def _slower(rows: dict[str, dict[str, Any]]) -> str:
     ordered = sorted(rows.items(), key=lambda item: item[1]["ratio"])
     return ", ".join(f"`{name}` {row['ratio']:.1f}× ({row['fastest']})" for name, row in ordered) or "none"
@@ -122,7 +145,10 @@ def _figures(name: str) -> dict[str, Any]:
 
 SECTIONS: dict[str, Callable[[], str]] = {
     "calibration": calibration,
-    "harm": harm,
+    "harm": lambda: _opening("harm", blocks=2),
+    "harm-speech": lambda: _opening("harm_speech", blocks=1),
+    "harm-text": lambda: _opening("harm_text", blocks=2),
+    "asr": asr,
     "speed": speed,
     "speed-audio": speed_audio,
     "speed-text": speed_text,

@@ -4,7 +4,7 @@ import hashlib
 
 import noise_scheduler as ns
 
-EXPECTED = "12ad47acbfdeb528f4f68513babe3b23"
+EXPECTED = "3eac678ad6605865800f2ee6c7ce3bd2"
 NOISES = {"feature": ["feature/missing", "feature/beta_schedule"], "text": ["text/word_loss", "text/missing"]}
 
 
