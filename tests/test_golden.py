@@ -118,10 +118,10 @@ def test_update_asks_for_a_version_first(tmp_path, monkeypatch):
     assert "raise version=" in refused["text/word_loss"]
     assert (tmp_path / "text" / "word_loss.json").read_text() == before
 
-    monkeypatch.setattr(registry, "version_of", lambda name: 2)
-    assert "registered as version 2" in golden_outputs.faults("text/word_loss", tmp_path)
+    monkeypatch.setattr(registry, "version_of", lambda name: 3)
+    assert "registered as version 3" in golden_outputs.faults("text/word_loss", tmp_path)
     assert golden_outputs.update(tmp_path) == (names, {})
-    assert json.loads((tmp_path / "text" / "word_loss.json").read_text())["version"] == 2
+    assert json.loads((tmp_path / "text" / "word_loss.json").read_text())["version"] == 3
 
     monkeypatch.setattr(registry, "version_of", lambda name: 1)
     assert "versions only rise" in golden_outputs.update(tmp_path)[1]["text/word_loss"]
