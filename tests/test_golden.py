@@ -62,8 +62,9 @@ def test_output_with_the_oldest_libraries(tmp_path):
     python = tmp_path / "bin" / "python"
     oldest = ["numpy==1.26.*", "opencv-python-headless==4.9.*", "scipy==1.12.*"]
     others = ["av>=14", "albumentations>=2.0.8,<2.1", "soundfile", "pyroomacoustics"]
+    others += ["audiomentations>=0.43.1,<0.44", "numpy-audio-limiter>=0.2"]
     subprocess.run([python, "-m", "pip", "install", "--quiet", *oldest, *others], check=True)
-    assert faults_elsewhere("text/", python=python) == ""
+    assert faults_elsewhere("text/spelling", python=python) == "", "all but what reads nlpaug's list"
 
 
 def grey(change=0):
