@@ -4,7 +4,7 @@ import hashlib
 
 import noise_scheduler as ns
 
-EXPECTED = "3eac678ad6605865800f2ee6c7ce3bd2"
+EXPECTED = "97a354130e09aade06a28a501eea9dde"
 NOISES = {"feature": ["feature/missing", "feature/beta_schedule"], "text": ["text/word_loss", "text/missing"]}
 
 
