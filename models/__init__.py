@@ -3,12 +3,12 @@
     model = models.create("nmer", classes=("happy", "angry", "sad", "neutral"), seed=0)
     output = model(models.collate([{"audio": wave, "video": frames, "text": "oh, really?"}]))
 
-Public: `create`, `names`, `EmotionModel`, `RawBatch`, `collate`, `present`, `seeded`, `CheckpointError`; encoders
+Public: `create`, `names`, `EmotionModel`, `Batch`, `collate`, `present`, `seeded`, `CheckpointError`; encoders
 in `models.encoders`, fusions in `models.fusion`, losses in `models.losses`, checks of the latent in
 `models.diagnostics`.
 """
 
-from models.batch import MODALITIES, RawBatch, collate, present
+from models.batch import MODALITIES, Batch, collate, present
 from models.checkpoint import CheckpointError
 from models.model import EmotionModel
 from models.seeding import seeded
@@ -18,7 +18,7 @@ __all__ = [
     "MODALITIES",
     "CheckpointError",
     "EmotionModel",
-    "RawBatch",
+    "Batch",
     "collate",
     "create",
     "names",

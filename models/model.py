@@ -12,7 +12,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from models.batch import MODALITIES, RawBatch, present
+from models.batch import MODALITIES, Batch, present
 from models.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from models.encoders import ENCODERS, Encoder
 from models.fusion import FUSIONS, Fusion, FusionOutput
@@ -36,12 +36,12 @@ class EmotionModel(nn.Module):
         self.standardiser = Standardiser(fusion.feature_dims)
         self.fusion = fusion
 
-    def forward(self, batch: RawBatch, *, generator: torch.Generator | None = None) -> FusionOutput:
+    def forward(self, batch: Batch, *, generator: torch.Generator | None = None) -> FusionOutput:
         """Raw batch of B samples to `FusionOutput`."""
         features, there = self.encode(batch)
         return self.fuse(features, there, generator=generator)
 
-    def encode(self, batch: RawBatch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def encode(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Raw features (B, D_m) and presence (B,) per modality: what a bank of encoded views holds."""
         there = present(batch)
         features = {name: encoder(batch) for name, encoder in self.encoders.items()}

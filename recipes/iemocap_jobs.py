@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 import models
-from models.batch import RawBatch, collate
+from models.batch import Batch, collate
 from models.encoders import AudioEncoder, Encoder, TextEncoder, UnimodalClassifier, VideoEncoder
 from models.model import EmotionModel
 from models.seeding import seeded
@@ -315,6 +315,6 @@ def _id_of(sample: Any) -> str:
     return str(sample["id"])
 
 
-def _collate_rows(samples: list[dict[str, Any]]) -> tuple[RawBatch, dict[str, Tensor]]:
+def _collate_rows(samples: list[dict[str, Any]]) -> tuple[Batch, dict[str, Tensor]]:
     columns = {name: torch.tensor([sample[name] for sample in samples]) for name in ("row", "noise_step")}
     return collate(samples), columns

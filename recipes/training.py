@@ -26,7 +26,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 from torchmetrics.classification import MulticlassRecall
 
-from models.batch import RawBatch, present
+from models.batch import Batch, present
 from models.encoders import UnimodalClassifier
 from models.losses import consistency, student_loss, teacher_loss
 from models.model import EmotionModel
@@ -92,7 +92,7 @@ class _EncoderTraining(_Training):
     def trained(self) -> nn.Module:
         return self.classifier
 
-    def training_step(self, batch: RawBatch) -> Tensor:
+    def training_step(self, batch: Batch) -> Tensor:
         there = present(batch)[self.modality]
         assert batch.label is not None
         logits = self.classifier(batch)
@@ -103,7 +103,7 @@ class _EncoderTraining(_Training):
         self.log("loss", loss)
         return loss
 
-    def validation_step(self, batch: RawBatch) -> None:
+    def validation_step(self, batch: Batch) -> None:
         assert batch.label is not None
         there = present(batch)[self.modality]
         if there.any():
@@ -192,7 +192,7 @@ class _EndToEndTraining(_Training):
     def trained(self) -> nn.Module:
         return self.model
 
-    def training_step(self, batch: tuple[RawBatch, dict[str, Tensor]]) -> Tensor:
+    def training_step(self, batch: tuple[Batch, dict[str, Tensor]]) -> Tensor:
         raw, columns = batch
         assert raw.label is not None
         with torch.no_grad():
@@ -202,7 +202,7 @@ class _EndToEndTraining(_Training):
         self.log_dict(loss.terms | {"loss": loss.total.detach()}, batch_size=len(raw))
         return loss.total
 
-    def validation_step(self, batch: tuple[RawBatch, dict[str, Tensor]]) -> None:
+    def validation_step(self, batch: tuple[Batch, dict[str, Tensor]]) -> None:
         raw, _ = batch
         assert raw.label is not None
         self.recall.update(self.model(raw).logits, raw.label)

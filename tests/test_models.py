@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import models
-from models import CheckpointError, EmotionModel, RawBatch, collate, present
+from models import CheckpointError, EmotionModel, Batch, collate, present
 from models.batch import MODALITIES
 from models.encoders import AudioEncoder, TextEncoder
 from models.fusion import Concat
@@ -79,7 +79,7 @@ def test_collate_takes_read_only_and_mirrored_arrays_and_no_labels() -> None:
     mirrored = one["video"] = one["video"][:, :, ::-1]
     one["audio"].flags.writeable = False
     del one["label"]
-    batch = RawBatch.collate([one])
+    batch = Batch.collate([one])
     assert batch.label is None
     assert batch.audio.shape == (1, 9_600)
     assert np.array_equal(batch.video[0].numpy(), mirrored)
@@ -101,6 +101,49 @@ def test_collate_takes_read_only_and_mirrored_arrays_and_no_labels() -> None:
 def test_collate_names_what_is_wrong(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         collate([sample(0), sample(1) | change])
+
+
+def test_collate_pads_features_levels_and_values() -> None:
+    one = {"features": {"audio": np.ones((3, 5), np.float32), "text": torch.ones(2, 4)}, "label": 0.5}
+    two = {
+        "features": {"audio": np.ones((1, 5), np.float32)},
+        "label": -3.0,
+        "level": {"audio": 0.7},
+        "noise": {"audio": 2},
+    }
+    batch = collate([one, two])
+    assert {name: tuple(value.shape) for name, value in batch.features.items()} == {
+        "audio": (2, 3, 5),
+        "text": (2, 2, 4),
+    }
+    assert batch.features_length["audio"].tolist() == [3, 1]
+    assert batch.features_length["text"].tolist() == [2, 0]
+    assert batch.features["audio"][1, 1:].abs().sum() == 0
+    assert batch.label is not None
+    assert batch.label.dtype == torch.float32
+    assert batch.label.tolist() == [0.5, -3.0]
+    assert batch.level is not None
+    torch.testing.assert_close(batch.level, torch.tensor([[0.0, 0, 0], [0.7, 0, 0]]))
+    assert batch.noise is not None
+    assert batch.noise.tolist() == [[-1, -1, -1], [2, -1, -1]]
+    there = present(batch)
+    assert there["audio"].tolist() == [True, True]
+    assert there["text"].tolist() == [True, False]
+    assert there["video"].tolist() == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [
+        ({"sound": np.ones((1, 5), np.float32)}, "sample 1: features of 'sound'"),
+        ({"audio": np.ones((1, 6), np.float32)}, "one width in a batch"),
+        ({"audio": np.ones(5, np.float32)}, "sample 1: features of 'audio' must be float32"),
+        ({"audio": np.full((2, 5), np.nan, np.float32)}, "hold NaN or infinity"),
+    ],
+)
+def test_collate_names_wrong_features(features: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        collate([{"features": {"audio": np.ones((3, 5), np.float32)}}, {"features": features}])
 
 
 def test_collate_refuses_an_empty_list() -> None:

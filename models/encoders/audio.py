@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.batch import RawBatch
+from models.batch import Batch
 from models.encoders.encoder import Encoder
 from models.encoders.log_mel import LogMel
 from models.encoders.pooling import AttentivePooling, masked_mean, masked_mean_std
@@ -43,7 +43,7 @@ class AudioEncoder(Encoder):
             nn.Linear(self.pooling.out_dim + statistics, out_dim),
         )
 
-    def forward(self, batch: RawBatch) -> Tensor:
+    def forward(self, batch: Batch) -> Tensor:
         """(B, out_dim) from `batch.audio` (B, N) and its lengths."""
         features, mask = self.log_mel(batch.audio, batch.audio_length)  # (B, T, 2 bands), (B, T)
         change = (features[:, 1:] - features[:, :-1]).abs()

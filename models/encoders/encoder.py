@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from models.batch import RawBatch
+from models.batch import Batch
 
 
 class Encoder(nn.Module, ABC):
@@ -28,7 +28,7 @@ class Encoder(nn.Module, ABC):
     """The constructor's arguments: an encoder is rebuilt by `type(encoder)(**config)`."""
 
     @abstractmethod
-    def forward(self, batch: RawBatch) -> Tensor:
+    def forward(self, batch: Batch) -> Tensor:
         """(B, out_dim) float32."""
 
 
@@ -43,7 +43,7 @@ class UnimodalClassifier(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(encoder.out_dim, classes)
 
-    def forward(self, batch: RawBatch) -> Tensor:
+    def forward(self, batch: Batch) -> Tensor:
         """(B, classes) logits."""
         vector: Tensor = self.encoder(batch)
         logits: Tensor = self.head(self.dropout(torch.nn.functional.gelu(vector)))

@@ -16,7 +16,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from models.batch import RawBatch
+from models.batch import Batch
 from models.encoders.encoder import Encoder
 from models.encoders.pooling import AttentivePooling, length_mask
 
@@ -77,7 +77,7 @@ class TextEncoder(Encoder):
         self.pooling = AttentivePooling(width)
         self.projection = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.pooling.out_dim, out_dim))
 
-    def forward(self, batch: RawBatch) -> Tensor:
+    def forward(self, batch: Batch) -> Tensor:
         """(B, out_dim) from `batch.text`."""
         words, mask = self._embed([split_words(sentence) for sentence in batch.text])  # (B, L, width), (B, L)
         context = self.conv(words.transpose(1, 2)).transpose(1, 2)

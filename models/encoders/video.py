@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.batch import RawBatch, lit_frames
+from models.batch import Batch, lit_frames
 from models.encoders.encoder import Encoder
 from models.encoders.pooling import AttentivePooling, length_mask, masked_mean
 
@@ -43,7 +43,7 @@ class VideoEncoder(Encoder):
         self.pooling = AttentivePooling(width)
         self.projection = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.pooling.out_dim + width, out_dim))
 
-    def forward(self, batch: RawBatch) -> Tensor:
+    def forward(self, batch: Batch) -> Tensor:
         """(B, out_dim) from `batch.video` (B, T, H, W, 3) and its lengths."""
         video = batch.video
         mask = length_mask(batch.video_length, video.shape[1]) & lit_frames(video)
