@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import models
-from models import CheckpointError, EmotionModel, Batch, collate, present
+from models import Batch, CheckpointError, EmotionModel, collate, present
 from models.batch import MODALITIES
 from models.encoders import AudioEncoder, TextEncoder
 from models.fusion import Concat
