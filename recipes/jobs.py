@@ -3,7 +3,7 @@
 A job is a top-level function ``job(*arguments, report=...)`` that writes its results itself, whole or not at all;
 `report(done, total)` tells how far it is. Its outcome must not depend on the number of processes.
 
-Public: `Job`, `run_jobs`.
+Public: `Job`, `run_jobs`, `Report`, `shares`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+Report = Callable[[int, int], None]
+"""(done, total) → nothing; tells how far a job is."""
 
 _queue: Any = None
 
@@ -59,6 +63,16 @@ def run_jobs(title: str, jobs: Sequence[Job], workers: int, console: Console) ->
                 _run_here(job, progress, whole)
         elif waiting:
             _run_in_processes(waiting, workers, progress, whole)
+
+
+def shares(report: Report, parts: Sequence[float]) -> list[Report]:
+    """One report per part of a job, `parts` being how much of the whole each takes."""
+    ends = np.cumsum(parts) / np.sum(parts)
+
+    def part(start: float, end: float) -> Report:
+        return lambda done, total: report(round(1000 * (start + (end - start) * done / max(total, 1))), 1000)
+
+    return [part(start, end) for start, end in zip([0.0, *ends], ends, strict=False)]
 
 
 def _run_here(job: Job, progress: Progress, whole: TaskID) -> None:

@@ -3,7 +3,7 @@
 Every loop keeps the weights of the epoch that is best on validation data, writes its curves for TensorBoard and
 reports its progress to a callback. Whatever torch draws (initialisation, dropout) depends on the given seed alone.
 
-Public: `fit_encoder`, `fit_fusion`, `fit_end_to_end`, `class_weights`.
+Public: `fit_encoder`, `fit_fusion`, `fit_end_to_end`.
 """
 
 from __future__ import annotations
@@ -17,33 +17,23 @@ from pathlib import Path
 from typing import Any
 
 import lightning
-import numpy as np
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
-from torchmetrics.classification import MulticlassRecall
 
 from models.batch import Batch, present
 from models.encoders import UnimodalClassifier
+from models.fusion import FusionOutput
 from models.losses import consistency, student_loss, teacher_loss
 from models.model import EmotionModel
 from models.seeding import seeded
 from noise_scheduler.torch_data import StepSampler, decode
 from noise_scheduler.torch_data.lightning import NoiseCallback
-
-Report = Callable[[int, int], None]
-Views = Callable[[int, int, Tensor], tuple[dict[str, Tensor], dict[str, Tensor]]]
-"""(step, draw, rows) → features and presence per modality: one training view of each row."""
-
-
-def class_weights(labels: np.ndarray, classes: int) -> Tensor:
-    """(classes,) float32 weights under which every class counts alike; 0 for a class that does not occur."""
-    counts = np.bincount(labels, minlength=classes)
-    weights = np.divide(len(labels) / (counts > 0).sum(), counts, out=np.zeros(classes), where=counts > 0)
-    return torch.tensor(weights, dtype=torch.float32)
+from recipes.jobs import Report
+from recipes.raw.conditions import Inputs, Views
+from recipes.task import Task
 
 
 def _warm_up_and_cosine(progress: float) -> float:
@@ -54,7 +44,7 @@ def _warm_up_and_cosine(progress: float) -> float:
 class _Training(lightning.LightningModule):
     """What all loops share: AdamW with a cosine schedule, and the best epoch by validation."""
 
-    best_score: float = -1.0
+    best_score: float = -math.inf
     best_state: dict[str, Tensor]
 
     def __init__(self, steps: int, learning_rate: float, weight_decay: float) -> None:
@@ -78,16 +68,35 @@ class _Training(lightning.LightningModule):
             self.best_score, self.best_state = score, copy.deepcopy(module.state_dict())
 
 
+class _Predictions:
+    """Outputs and labels of an epoch of validation, until they are scored."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.outputs: list[Tensor] = []
+        self.labels: list[Tensor] = []
+
+    def update(self, outputs: Tensor, labels: Tensor) -> None:
+        self.outputs.append(outputs.float().cpu())
+        self.labels.append(labels.cpu())
+
+    def score(self) -> float:
+        """The task's headline, 0 where there was nothing to score; then empty again."""
+        outputs, labels = torch.cat(self.outputs).numpy(), torch.cat(self.labels).numpy()
+        self.outputs, self.labels = [], []
+        return self.task.score(outputs, labels)[self.task.headline] if len(labels) else 0.0
+
+
 class _EncoderTraining(_Training):
     """An encoder with a classifier of its own."""
 
-    label_smoothing = 0.05
-
-    def __init__(self, classifier: UnimodalClassifier, class_weight: Tensor, **optimisation: Any) -> None:
+    def __init__(
+        self, classifier: UnimodalClassifier, task: Task, class_weight: Tensor | None, **optimisation: Any
+    ) -> None:
         super().__init__(**optimisation)
-        self.classifier, self.class_weight = classifier, class_weight
+        self.classifier, self.task, self.class_weight = classifier, task, class_weight
         self.modality = classifier.encoder.modality
-        self.recall = MulticlassRecall(len(class_weight), average="macro")
+        self.predictions = _Predictions(task)
 
     def trained(self) -> nn.Module:
         return self.classifier
@@ -95,10 +104,7 @@ class _EncoderTraining(_Training):
     def training_step(self, batch: Batch) -> Tensor:
         there = present(batch)[self.modality]
         assert batch.label is not None
-        logits = self.classifier(batch)
-        losses = cross_entropy(
-            logits, batch.label, weight=self.class_weight, reduction="none", label_smoothing=self.label_smoothing
-        )
+        losses = self.task.loss(self.classifier(batch), batch.label, self.class_weight)
         loss = (losses * there).sum() / there.sum().clamp(min=1)
         self.log("loss", loss)
         return loss
@@ -106,12 +112,10 @@ class _EncoderTraining(_Training):
     def validation_step(self, batch: Batch) -> None:
         assert batch.label is not None
         there = present(batch)[self.modality]
-        if there.any():
-            self.recall.update(self.classifier(batch)[there], batch.label[there])
+        self.predictions.update(self.classifier(batch)[there], batch.label[there])
 
     def on_validation_epoch_end(self) -> None:
-        self.select(float(self.recall.compute()), self.classifier)
-        self.recall.reset()
+        self.select(self.predictions.score(), self.classifier)
 
 
 class _FusionTraining(_Training):
@@ -125,7 +129,7 @@ class _FusionTraining(_Training):
         clean: Views,
         labels: Tensor,
         validate: Callable[[EmotionModel], float],
-        class_weight: Tensor,
+        class_weight: Tensor | None,
         consistency_weight: float,
         ema_decay: float,
         generator: torch.Generator,
@@ -151,8 +155,8 @@ class _FusionTraining(_Training):
         label = self.labels[rows]
         (teacher,) = self._teacher
         with torch.no_grad():
-            target = None if teacher is None else teacher.fuse(*self.clean(step, 0, rows))
-        outputs = [self.model.fuse(*self.views(step, draw, rows), generator=self.generator) for draw in (0, 1)]
+            target = None if teacher is None else _fuse(teacher, self.clean(step, 0, rows))
+        outputs = [_fuse(self.model, self.views(step, draw, rows), self.generator) for draw in (0, 1)]
         if teacher is None:
             losses = [teacher_loss(output, label, class_weight=self.class_weight) for output in outputs]
         else:
@@ -180,14 +184,15 @@ class _EndToEndTraining(_Training):
         model: EmotionModel,
         teacher: EmotionModel,
         clean: Views,
-        class_weight: Tensor,
+        task: Task,
+        class_weight: Tensor | None,
         generator: torch.Generator,
         **optimisation: Any,
     ) -> None:
         super().__init__(**optimisation)
         self.model, self.clean, self.class_weight, self.generator = model, clean, class_weight, generator
         self._teacher = (teacher,)
-        self.recall = MulticlassRecall(len(class_weight), average="macro")
+        self.predictions = _Predictions(task)
 
     def trained(self) -> nn.Module:
         return self.model
@@ -196,7 +201,7 @@ class _EndToEndTraining(_Training):
         raw, columns = batch
         assert raw.label is not None
         with torch.no_grad():
-            target = self._teacher[0].fuse(*self.clean(self.global_step, 0, columns["row"]))
+            target = _fuse(self._teacher[0], self.clean(self.global_step, 0, columns["row"]))
         output = self.model(raw, generator=self.generator)
         loss = student_loss(output, target, raw.label, class_weight=self.class_weight)
         self.log_dict(loss.terms | {"loss": loss.total.detach()}, batch_size=len(raw))
@@ -205,11 +210,14 @@ class _EndToEndTraining(_Training):
     def validation_step(self, batch: tuple[Batch, dict[str, Tensor]]) -> None:
         raw, _ = batch
         assert raw.label is not None
-        self.recall.update(self.model(raw).logits, raw.label)
+        self.predictions.update(self.model(raw).logits, raw.label)
 
     def on_validation_epoch_end(self) -> None:
-        self.select(float(self.recall.compute()), self.model)
-        self.recall.reset()
+        self.select(self.predictions.score(), self.model)
+
+
+def _fuse(model: EmotionModel, shown: Inputs, generator: torch.Generator | None = None) -> FusionOutput:
+    return model.fuse(shown.features, shown.present, generator=generator)
 
 
 def fit_encoder(
@@ -217,17 +225,19 @@ def fit_encoder(
     train: DataLoader[Any],
     validation: DataLoader[Any],
     *,
+    task: Task,
     epochs: int,
     learning_rate: float,
     weight_decay: float,
-    class_weight: Tensor,
+    class_weight: Tensor | None,
     seed: int,
     log: Path,
     report: Report,
 ) -> float:
-    """Train a unimodal classifier in place; gives UA on validation of the epoch that was kept."""
+    """Train a unimodal classifier in place; gives the headline on validation of the epoch that was kept."""
     training = _EncoderTraining(
         classifier,
+        task,
         class_weight,
         steps=epochs * len(train),
         learning_rate=learning_rate,
@@ -252,7 +262,7 @@ def fit_fusion(
     weight_decay: float,
     ema_decay: float,
     consistency_weight: float,
-    class_weight: Tensor,
+    class_weight: Tensor | None,
     seed: int,
     log: Path,
     report: Report,
@@ -295,15 +305,16 @@ def fit_end_to_end(
     train: DataLoader[Any],
     validation: DataLoader[Any],
     *,
+    task: Task,
     epochs: int,
     learning_rate: float,
     weight_decay: float,
-    class_weight: Tensor,
+    class_weight: Tensor | None,
     seed: int,
     log: Path,
     report: Report,
 ) -> float:
-    """Train encoders and fusion together in place; gives UA on validation.
+    """Train encoders and fusion together in place; gives the headline on validation.
 
     The loaders give (raw batch, columns); the columns ``row`` and ``noise_step`` are (B,) int64.
     """
@@ -311,6 +322,7 @@ def fit_end_to_end(
         model,
         teacher,
         clean,
+        task,
         class_weight,
         torch.Generator().manual_seed(seed),
         steps=epochs * len(train),

@@ -1,11 +1,15 @@
 """A run as the report sees it: a plausible results.json and utterances for the gallery, both deterministic."""
 
+from dataclasses import asdict
+
 import numpy as np
 
 import noise_scheduler as ns
 from recipes.report.gallery import LEVELS
-from recipes.report.results import CONDITIONS, METRICS
+from recipes.report.results import CONDITIONS
+from recipes.task import classification
 
+METRICS = ("ua", "wa", "macro_f1")
 LABELS = ["neutral", "happy", "angry", "sad"]
 METHODS = {
     "nmer": ("NMER (VAE), scheduled noise", 0.84, 0.12),
@@ -50,6 +54,7 @@ def fake_results(synthetic=True, runs=3):
             "active": summary([19, 21, 20][:runs]),
             "kl_nats": around(11.4, 0.6),
             "reconstruction_r2": {"clean": around(0.81), "noisy/pooled": around(0.47)},
+            "unmended_r2": {"clean": around(1.0), "noisy/pooled": around(0.12)},
         }
         methods.append(
             {
@@ -69,8 +74,8 @@ def fake_results(synthetic=True, runs=3):
         for noise in noises:
             lines = {}
             for name, (_, clean, loss) in METHODS.items():
-                ua = [around(clean - loss * level**1.4) for level in LEVELS]
-                lines[name] = {"ua": ua, "area": around(clean - loss * 0.4)}
+                score = [around(clean - loss * level**1.4) for level in LEVELS]
+                lines[name] = {"score": score, "area": around(clean - loss * 0.4)}
             curves.append(
                 {"modality": modality, "noise": noise, "scale": "native", "levels": list(LEVELS), "methods": lines}
             )
@@ -84,7 +89,11 @@ def fake_results(synthetic=True, runs=3):
         total_steps=1000,
     )
     return {
-        "schema": 1,
+        "schema": 2,
+        "recipe": "iemocap",
+        "corpus_digest": "0123456789abcdef",
+        "task": {"name": "iemocap4", "outputs": LABELS, "chance": 0.25},
+        "metrics": [asdict(metric) for metric in classification("iemocap4", LABELS).metrics],
         "corpus": {
             "name": "IEMOCAP layout, synthetic demo corpus" if synthetic else "IEMOCAP",
             "synthetic": synthetic,
@@ -97,6 +106,8 @@ def fake_results(synthetic=True, runs=3):
         },
         "labels": LABELS,
         "protocol": {
+            "name": "raw noise on the six conditions",
+            "test_used_for_selection": False,
             "runs": [
                 {"seed": i, "fold": f"Session{5 - i}", "train": 432, "validation": 144, "test": 144}
                 for i in range(runs)
@@ -108,6 +119,7 @@ def fake_results(synthetic=True, runs=3):
         },
         "scheduler": scheduler.to_dict(),
         "scheduler_digest": scheduler.digest,
+        "held_out": {},
         "methods": methods,
         "unimodal": {
             modality: {

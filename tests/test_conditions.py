@@ -4,7 +4,8 @@ import torch
 
 from models import create
 from models.encoders import AudioEncoder, TextEncoder, VideoEncoder
-from recipes.conditions import CONDITIONS, clean_views, inputs, judge, scheduled_views, zero_vector_views
+from recipes.raw.conditions import clean_views, conditions, inputs, judge, scheduled_views, zero_vector_views
+from recipes.task import classification
 
 ROWS, VIEWS, WIDTH = 5, 3, 2
 
@@ -25,18 +26,22 @@ def bank():
             "views": views,
             "clean_present": clean_present,
             "views_present": views_present,
+            "views_level": torch.full((ROWS, VIEWS), 0.5),
         }
     return made
 
 
 def test_clean_inputs(bank):
-    features, present = inputs(bank, "clean")
+    features, present, level = inputs(bank, "clean")
+    assert not level["audio"].any()
     assert torch.equal(features["audio"], bank["audio"]["clean"])
     assert present["text"].tolist() == [True] * 4 + [False]
 
 
 def test_noisy_inputs_replace_the_named_modalities_row_by_row(bank):
-    features, present = inputs(bank, "noisy/at")
+    features, present, level = inputs(bank, "noisy/at")
+    assert (level["audio"] == 0.5).all()
+    assert not level["video"].any()
     assert features["audio"][:4, 0].tolist() == [100, 200, 300, 101]
     assert features["video"][:4, 0].tolist() == [0, 0, 0, 1]
     assert features["text"][-1, 0] == 304
@@ -44,16 +49,20 @@ def test_noisy_inputs_replace_the_named_modalities_row_by_row(bank):
 
 
 def test_missing_inputs_drop_the_named_modalities(bank):
-    features, present = inputs(bank, "missing/v")
+    features, present, _ = inputs(bank, "missing/v")
     assert not present["video"].any()
     assert present["audio"].all()
     assert len(features["video"]) == ROWS
 
 
-def test_thirteen_conditions(bank):
-    assert len(CONDITIONS) == 13
-    sizes = {condition: len(inputs(bank, condition)[0]["audio"]) for condition in CONDITIONS}
+def test_conditions_are_those_that_the_bank_has_views_for(bank):
+    assert len(conditions(bank)) == 13
+    sizes = {condition: len(inputs(bank, condition)[0]["audio"]) for condition in conditions(bank)}
     assert {size for name, size in sizes.items() if name.startswith("noisy")} == {ROWS * VIEWS}
+    for held in bank.values():
+        held |= {f"heldout{rest}": held[f"views{rest}"][:, :1] for rest in ("", "_present", "_level")}
+    assert len(conditions(bank)) == 19
+    assert inputs(bank, "heldout/v").features["video"][:, 0].tolist() == [100, 101, 102, 103, 104]
 
 
 def test_scheduled_views_are_those_reached_and_the_same_again(bank):
@@ -70,13 +79,13 @@ def test_scheduled_views_are_those_reached_and_the_same_again(bank):
 
 def test_zero_vectors_drop_none_or_one_of_six(bank):
     rows = torch.zeros(7000, dtype=torch.int64)
-    _, present = zero_vector_views(bank, seed=0)(0, 0, rows)
+    _, present, _ = zero_vector_views(bank, seed=0)(0, 0, rows)
     patterns = torch.stack([present[m] for m in ("audio", "video", "text")], 1).unique(dim=0, return_counts=True)
     assert len(patterns[0]) == 7
     assert [True, True, True] in patterns[0].tolist()
     assert [False, False, False] not in patterns[0].tolist()
     assert (abs(patterns[1] / 7000 - 1 / 7) < 0.02).all()
-    _, clean_present = clean_views(bank)(0, 0, rows)
+    _, clean_present, _ = clean_views(bank)(0, 0, rows)
     assert all(there.all() for there in clean_present.values())
 
 
@@ -91,12 +100,13 @@ def test_judge_scores_every_condition():
             "views": torch.randn(8, 2, encoder.out_dim, generator=rng),
             "clean_present": there[:, 0],
             "views_present": there,
+            "views_level": there.float(),
         }
         for name, encoder in encoders.items()
     }
     labels = np.array([0, 1, 2, 3] * 2)
-    judged = judge(model, bank, labels, 4)
-    six = [judged[f"noisy/{initials}"]["ua"] for initials in ("a", "v", "t", "av", "at", "vt")]
-    assert judged["noisy/mean"]["ua"] == pytest.approx(np.mean(six))
+    judged = judge(model, bank, labels, classification("four", "abcd"))
+    six = [judged[f"noisy/{initials}"]["scores"]["ua"] for initials in ("a", "v", "t", "av", "at", "vt")]
+    assert judged["noisy/mean"]["scores"]["ua"] == pytest.approx(np.mean(six))
     assert len(judged["noisy/pooled"]["label"]) == 6 * 16
     assert judged["noisy/a"]["label"].tolist() == np.repeat(labels, 2).tolist()

@@ -60,7 +60,7 @@ def test_report_results_and_checkpoints(first_run):
     assert results["corpus"]["synthetic"]
     assert "<html" in (first_run / "report.html").read_text(encoding="utf-8")
     for name in names:
-        assert EmotionModel.from_pretrained(first_run / "checkpoints" / "seed3" / name).classes == (
+        assert EmotionModel.from_pretrained(first_run / "checkpoints" / "Ses01M" / "seed3" / name).classes == (
             "neutral",
             "happy",
             "angry",
@@ -73,7 +73,7 @@ def test_report_results_and_checkpoints(first_run):
 
 
 def test_fine_tuning_trains_the_encoders(first_run):
-    folder = first_run / "checkpoints" / "seed3"
+    folder = first_run / "checkpoints" / "Ses01M" / "seed3"
     before = EmotionModel.from_pretrained(folder / "nmer").state_dict()
     after = EmotionModel.from_pretrained(folder / "nmer_finetuned").state_dict()
     moved = {name for name in before if not torch.equal(before[name], after[name])}
@@ -93,12 +93,12 @@ def test_a_killed_run_goes_on(first_run, corpus, tmp_path):
     """Killed in the encoders, killed in the fusions, then resumed: the same results as in one go."""
     out = tmp_path / "killed"
     arguments = arguments_of(corpus, out, first_run.parent / "cache", "--workers", "1", "--resume")
-    for landmark in ("text.bank.safetensors", "concat.json"):
+    for landmark in ("text.bank.safetensors", "concat.json"):  # in the folder of the run: encoders are not shared
         child = subprocess.Popen(
             [sys.executable, "-m", "recipes.iemocap", *arguments], cwd=ROOT, stdout=subprocess.DEVNULL
         )
         deadline = time.monotonic() + 300
-        while not (out / "work" / "seed3" / landmark).exists():
+        while not (out / "work" / "Ses01M" / "seed3" / landmark).exists():
             assert child.poll() is None, "the run ended before it could be killed"
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -124,6 +124,7 @@ def test_a_run_is_not_overwritten(first_run, corpus, capsys):
     [
         ("--fusion.epoch=3", "unknown key 'fusion.epoch'; valid: epochs"),
         ("--run.test_folds=[11]", "no fold 11"),
+        ("--data.folds=dialog", "'session' or 'speaker'"),
         ("--seed=1", "unknown key 'seed'"),
         ('--noise.noises.text=["text/missing"]', "nothing to judge by"),
         ('--noise.noises.audio=[{noise = "audio/background", folder = "nowhere"}]', "nowhere"),

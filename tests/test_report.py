@@ -10,13 +10,13 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import soundfile
-from report_run import LABELS, fake_results, fake_sample, summary
+from report_run import LABELS, METRICS, fake_results, fake_sample, summary
 
 import noise_scheduler as ns
 from noise_scheduler.survey import survey
 from recipes.report import ResultsError, gallery, read_results, write_report
 from recipes.report.gallery import LEVELS
-from recipes.report.results import CONDITIONS, METRICS, SIX
+from recipes.report.results import CONDITIONS, SIX
 from recipes.report.wording import marked_changes
 
 
@@ -263,11 +263,11 @@ def _with(value, *path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (_with(2, "schema"), r"schema 2, but this report reads schema 1; run the recipe again"),
+        (_with(1, "schema"), r"schema 1, but this report reads schema 2; run the recipe again"),
         (_without("schema"), r"schema None"),
         (_without("protocol", "views"), r"protocol lacks the key 'views'"),
         (_without("methods", 1, "scores", "noisy/av"), r"method 'concat': scores lacks the key 'noisy/av'"),
-        (_without("methods", 0, "scores", "clean", "ua"), r"methods\[0\].scores\['clean'\] lacks the key 'ua'"),
+        (_without("methods", 0, "scores", "clean", "ua"), r"method 'nmer': scores\['clean'\] lacks the key 'ua'"),
         (_with("71 %", "methods", 0, "scores", "clean", "ua", "mean"), r"\['ua'\].mean must be a finite number"),
         (_with(float("nan"), "claims", 0, "measured", "mean"), r"claims\[0\].measured.mean must be a finite number"),
         (_with("yes", "claims", 0, "holds"), r"claims\[0\].holds must be bool, not str 'yes'"),
@@ -295,7 +295,7 @@ def test_results_of_another_shape_get_one_clear_error(tmp_path, change, message)
 def test_a_file_that_is_not_there_or_not_json_is_named(tmp_path):
     with pytest.raises(ResultsError, match=r"results\.json: no such file"):
         read_results(tmp_path / "results.json")
-    (tmp_path / "results.json").write_text('{"schema": 1, ')
+    (tmp_path / "results.json").write_text('{"schema": 2, ')
     with pytest.raises(ResultsError, match=r"results\.json: not JSON"):
         read_results(tmp_path / "results.json")
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from recipes.iemocap_settings import IemocapSettings
+from recipes.raw.settings import RawSettings
 from recipes.settings import SettingsError, load, to_dict
 
 CONFIGS = sorted((Path(__file__).parent.parent / "recipes" / "configs").rglob("*.toml"))
@@ -32,7 +32,7 @@ def file(tmp_path):
 def test_every_shipped_config_loads():
     assert CONFIGS
     for config in CONFIGS:
-        settings = load(IemocapSettings, config)
+        settings = load(RawSettings, config)
         assert to_dict(settings)["fusion"]["epochs"] >= 1
 
 
@@ -78,15 +78,17 @@ def test_bad_files(tmp_path):
     [
         ("--fusion.ema_decay=1.0", "ema_decay"),
         ("--run.seeds=[1, 1, 2]", "distinct"),
-        ("--run.seeds=[1]", "one of test_folds per seed"),
+        ("--run.test_folds=[]", "test_folds must be distinct"),
+        ('--methods=["nmer", "concatt"]', "unknown method 'concatt'; valid: concat"),
+        ('--methods=["nmer_broad"]', "the table broad is needed"),
+        ('--held_out={audio = ["audio/hum"]}', "held_out needs the tables audio, video, text"),
         ("--evaluation.noisy_levels=[0.9, 0.2]", "noisy_levels"),
         ("--evaluation.curve_levels=[0.0, 1.0]", "curve_levels"),
         ("--bank.views=0", "views must be ≥ 1"),
         ('--noise.noises.audio=["audio/reverp"]', "audio/reverb"),
         ("--noise.levle=1.0", "'level'"),
-        ("--data.folds=dialog", "'session' \\| 'speaker'"),
     ],
 )
 def test_bad_recipe_settings(override, message):
     with pytest.raises(SettingsError, match=message):
-        load(IemocapSettings, CONFIGS[0], [override])
+        load(RawSettings, CONFIGS[0], [override])

@@ -27,7 +27,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -159,7 +158,7 @@ def read(root: Path, *, skip_bad: bool = False) -> Corpus:
     )
 
 
-def folds(utterances: Sequence[Utterance], by: Literal["session", "speaker"]) -> list[Fold]:
+def folds(utterances: Sequence[Utterance], by: str) -> list[Fold]:
     """Cross-validation folds, disjoint in speakers.
 
     "session": five folds; test is one session, validation the next one (after the last, the first), training

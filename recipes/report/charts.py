@@ -3,7 +3,7 @@
 Lines and bands are drawn by matplotlib's object interface into SVG whose colours are then replaced by the
 page's CSS variables; bars and strips are plain HTML, so that they fit any width.
 
-Public: `colour`, `curve_chart`, `level_chart`, `legend`, `bar_group`, `claim_strip`.
+Public: `COLOURS`, `colour`, `curve_chart`, `level_chart`, `legend`, `bar_group`, `claim_strip`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from .markup import mean_std, number, percent, text
 from .results import Claim, Curve, Summary
 
 _MARKERS = "os^DvPX*"
-_COLOURS = 8
-_PAGE_COLOURS = {f"#0a0b{index:02x}": f"var(--c{index})" for index in range(_COLOURS)} | {
+COLOURS = 8
+"""Methods that can be told apart in a chart."""
+_PAGE_COLOURS = {f"#0a0b{index:02x}": f"var(--c{index})" for index in range(COLOURS)} | {
     "#0d0e01": "currentColor",
     "#0d0e02": "var(--rule)",
     "#0d0e03": "var(--muted)",
@@ -57,7 +58,7 @@ _STYLE: Any = {
 
 def colour(index: int) -> str:
     """The CSS colour of a method, by its place in the list."""
-    return f"var(--c{index % _COLOURS})"
+    return f"var(--c{index % COLOURS})"
 
 
 def legend(labels: Sequence[str]) -> str:
@@ -70,22 +71,27 @@ def legend(labels: Sequence[str]) -> str:
     return f'<ul class="legend">{"".join(items)}</ul>'
 
 
-def curve_chart(curve: Curve, order: Mapping[str, int], chance: float, ua_range: tuple[float, float]) -> str:
-    """UA against the level of one noise, a line per method with its standard deviation as a band.
+def curve_chart(
+    curve: Curve, order: Mapping[str, int], metric: str, chance: float, score_range: tuple[float, float]
+) -> str:
+    """The headline against the level of one noise, a line per method with its standard deviation as a band.
 
     Args:
-        order: method name → its place in the list, which gives colour and marker.
-        chance, ua_range: shares in [0, 1].
+        order: name of each method to be shown → its place in the list, which gives colour and marker.
+        metric: what the headline is called.
+        chance, score_range: shares in [0, 1].
     """
     with matplotlib.rc_context(_STYLE | {"svg.hashsalt": curve["modality"] + curve["noise"]}):
         chart = Figure(figsize=(3.3, 2.5))
         axes = chart.add_subplot()
         levels = curve["levels"]
-        for name, line in curve["methods"].items():
-            index = order[name]
-            mean = [100 * point["mean"] for point in line["ua"]]
-            std = [100 * (point["std"] or 0.0) for point in line["ua"]]
-            shade = f"#0a0b{index % _COLOURS:02x}"
+        for name, index in order.items():
+            if name not in curve["methods"]:
+                continue
+            line = curve["methods"][name]
+            mean = [100 * point["mean"] for point in line["score"]]
+            std = [100 * (point["std"] or 0.0) for point in line["score"]]
+            shade = f"#0a0b{index % COLOURS:02x}"
             low, high = ([m + sign * s for m, s in zip(mean, std, strict=True)] for sign in (-1, 1))
             axes.fill_between(levels, low, high, color=shade, alpha=0.15, linewidth=0)
             marker = _MARKERS[index % len(_MARKERS)]
@@ -93,10 +99,10 @@ def curve_chart(curve: Curve, order: Mapping[str, int], chance: float, ua_range:
         axes.axhline(100 * chance, color=_MUTED, linestyle=(0, (4, 3)), linewidth=1)
         axes.annotate("chance", (levels[0], 100 * chance), (0, 2), textcoords="offset points", fontsize=7.5)
         scale = "uncalibrated" if curve["scale"] == "native" else f"scale: {curve['scale']}"
-        axes.set(xlabel=f"noise level ({scale})", ylabel="UA (%)", ylim=[100 * end for end in ua_range])
+        axes.set(xlabel=f"noise level ({scale})", ylabel=f"{metric} (%)", ylim=[100 * end for end in score_range])
         axes.set_xticks(levels, [f"{level:g}" for level in levels])
         axes.set_title(curve["noise"])
-        return _svg(chart, f"UA against the level of {curve['noise']}")
+        return _svg(chart, f"{metric} against the level of {curve['noise']}")
 
 
 def level_chart(trained: Survey) -> str:

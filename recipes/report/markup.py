@@ -73,22 +73,25 @@ def score_table(
     rows: Sequence[tuple[str, Sequence[Summary | None]]],
     *,
     scale: float = 100.0,
+    decimals: int = 1,
+    lowest: bool = False,
     by_row: bool = False,
 ) -> str:
     """A table of mean ± std, the best of every column (or row) in bold; `caption`, `head`, row heads are markup.
 
-    What is the best is decided on what can be read: cells with equal digits are all bold.
+    The best is the highest value or, where `lowest`, the lowest; it is decided on what can be read: cells with equal
+    digits are all bold.
     """
-    values = [[None if s is None else round(s["mean"] * scale, 1) for s in summaries] for _, summaries in rows]
+    values = [[None if s is None else round(s["mean"] * scale, decimals) for s in summaries] for _, summaries in rows]
     lines = values if by_row else [list(column) for column in zip(*values, strict=True)]
-    best = [max((v for v in line if v is not None), default=None) for line in lines]
+    best = [(min if lowest else max)((v for v in line if v is not None), default=None) for line in lines]
     contest = [sum(v is not None for v in line) > 1 for line in lines]
     body = []
     for i, (row_head, summaries) in enumerate(rows):
         cells = [row_head]
         for j, summary in enumerate(summaries):
             line = i if by_row else j
-            shown = "–" if summary is None else mean_std(summary, scale)
+            shown = "–" if summary is None else mean_std(summary, scale, decimals)
             is_best = contest[line] and values[i][j] is not None and values[i][j] == best[line]
             cells.append(f"<b>{shown}</b>" if is_best else shown)
         body.append(cells)

@@ -16,13 +16,18 @@ from noise_scheduler.survey import survey
 from . import charts
 from .gallery import gallery
 from .markup import condition_label, figure, mean_std, number, percent, score_table, table, text
-from .results import METRICS, SIX, Claim, Method, Results, Summary
+from .results import SIX, Claim, Method, Results, Summary
 
-_METRIC_NAMES = {"ua": "UA", "wa": "WA", "macro_f1": "Macro-F1"}
-_METRIC_MEANINGS = {
-    "ua": "unweighted accuracy, the mean of the recalls of the classes",
-    "wa": "weighted accuracy, the share of utterances that is right",
-    "macro_f1": "the mean of the F1 of the classes",
+_RECONSTRUCTED = {
+    "clean": "clean",
+    "noisy/pooled": "noisy",
+    "heldout/pooled": "held-out types",
+    "missing/pooled": "missing",
+}
+_GROUPS = {
+    "noisy": "the named modalities noisy, the others clean",
+    "heldout": "the same under types of noise that nothing was trained on",
+    "missing": "the named modalities absent, the others clean",
 }
 _SYNTHETIC = (
     '<aside class="banner" role="note"><b>All data are synthetic.</b> Faces are drawn, voices are spoken by a '
@@ -40,7 +45,7 @@ def page(results: Results, samples: Sequence[Mapping[str, Any]], scheduler: Nois
         scheduler: that of `results`.
     """
     sections = {
-        "Claims": _claims(results["claims"]),
+        "Claims": _claims(results["claims"], results["metrics"][0]["label"]),
         "Scores": _scores(results),
         "Curves": _curves(results),
         "Confusion matrices": _confusions(results),
@@ -70,14 +75,15 @@ def page(results: Results, samples: Sequence[Mapping[str, Any]], scheduler: Nois
 def _headline(results: Results) -> str:
     """What the run shows, in two sentences."""
     ours, *others = results["methods"]
-    noisy = ours["scores"]["noisy/mean"]["ua"]
-    rivals = sorted(100 * method["scores"]["noisy/mean"]["ua"]["mean"] for method in others)
+    name, metric = results["metrics"][0]["name"], results["metrics"][0]["label"]
+    noisy = ours["scores"]["noisy/mean"][name]
+    rivals = sorted(100 * method["scores"]["noisy/mean"][name]["mean"] for method in others)
     against = f"; the others reach {number(rivals[0])} to {number(rivals[-1])} %" if len(rivals) > 1 else ""
     shown = (
         f"With one or two of three modalities noisy, <b>{text(ours['label'])}</b> reaches "
-        f"<b>{percent(noisy)}&nbsp;%</b> UA{against}. It has "
-        f"{percent(ours['scores']['clean']['ua'])}&nbsp;% on clean data and "
-        f"{percent(ours['scores']['missing/mean']['ua'])}&nbsp;% where modalities are missing."
+        f"<b>{percent(noisy)}&nbsp;%</b> {text(metric)}{against}. It has "
+        f"{percent(ours['scores']['clean'][name])}&nbsp;% on clean data and "
+        f"{percent(ours['scores']['missing/mean'][name])}&nbsp;% where modalities are missing."
     )
     held, claims = sum(claim["holds"] for claim in results["claims"]), len(results["claims"])
     if not claims:
@@ -87,31 +93,33 @@ def _headline(results: Results) -> str:
 
 
 def _overview(results: Results) -> str:
-    chance = 1 / len(results["labels"])
+    chance, metric = results["task"]["chance"], results["metrics"][0]
     groups = (
         ("Clean", "clean"),
         ("Noisy, mean of six conditions", "noisy/mean"),
+        ("Held-out types of noise, mean of six conditions", "heldout/mean"),
         ("Missing, mean of six conditions", "missing/mean"),
     )
     bars = "".join(
         charts.bar_group(
             title,
             [
-                (method["label"], method["scores"][condition]["ua"], charts.colour(index))
+                (method["label"], method["scores"][condition][metric["name"]], charts.colour(index))
                 for index, method in enumerate(results["methods"])
             ],
             chance,
         )
         for title, condition in groups
+        if condition in results["methods"][0]["scores"]
     )
     caption = (
-        f"UA in per cent, mean over {_runs(results)} with the standard deviation as a thin line; "
+        f"{metric['label']} in per cent, mean over {_runs(results)} with the standard deviation as a thin line; "
         f"the dotted mark is chance ({number(100 * chance, 0)} %)."
     )
     return figure(f'<div class="bar-groups">{bars}</div>', caption)
 
 
-def _claims(claims: Sequence[Claim]) -> str:
+def _claims(claims: Sequence[Claim], metric: str) -> str:
     if not claims:
         return "<p>No claims were checked in this run.</p>"
     items = []
@@ -125,30 +133,32 @@ def _claims(claims: Sequence[Claim]) -> str:
             f'<div class="evidence">{charts.claim_strip(claim)}<small>required {required}</small></div></li>\n'
         )
     caption = (
-        '<p class="note">Measured in points of UA, paired run by run: small circles are runs, the bar is their mean, '
-        "the dashed line the required value, the thin line zero.</p>"
+        f'<p class="note">Measured in points of {text(metric)}, paired run by run: small circles are folds, the bar is '
+        "their mean, the dashed line the required value, the thin line zero.</p>"
     )
     return f'<ul class="claims">{"".join(items)}</ul>{caption}'
 
 
 def _scores(results: Results) -> str:
     tables = []
-    for metric in METRICS:
-        name = _METRIC_NAMES[metric]
-        tables.append(f"<h3>{name}</h3><p>{name}: {_METRIC_MEANINGS[metric]}.</p>")
-        groups = (
-            ("noisy", "the named modalities noisy, the others clean", ("clean",)),
-            ("missing", "the named modalities absent, the others clean", ()),
-        )
-        for group, meaning, first in groups:
+    for metric in results["metrics"]:
+        label, unit = text(metric["label"]), " in per cent" if metric["percent"] else ""
+        scale, decimals = (100.0, 1) if metric["percent"] else (1.0, 3)
+        tables.append(f"<h3>{label}</h3><p>{label}: {text(metric['meaning'])}.</p>")
+        for group, meaning in _GROUPS.items():
+            if f"{group}/mean" not in results["methods"][0]["scores"]:
+                continue
+            first = ("clean",) if group == "noisy" else ()
             parts = (*SIX, "mean", "pooled")
             conditions = (*first, *(f"{group}/{part}" for part in parts))
-            rows = [
-                (_swatch(index, method), [method["scores"][c][metric] for c in conditions])  # type: ignore[index]
+            rows: list[tuple[str, list[Summary | None]]] = [
+                (_swatch(index, method), [method["scores"][c][metric["name"]] for c in conditions])
                 for index, method in enumerate(results["methods"])
             ]
             head = ["Method", *(condition_label(part) for part in (*first, *parts))]
-            tables.append(score_table(f"{name} in per cent – {group}: {meaning}", head, rows))
+            caption = f"{label}{unit} – {group}: {meaning}"
+            lowest = not metric["higher_is_better"]
+            tables.append(score_table(caption, head, rows, scale=scale, decimals=decimals, lowest=lowest))
     note = (
         "<p>a, v, t: audio, video, text. <i>Mean</i> is the mean of the six conditions, <i>pooled</i> takes all their "
         f"test views as one set. Mean ± standard deviation over {_runs(results)}; the best of a column is bold.</p>"
@@ -161,32 +171,40 @@ def _curves(results: Results) -> str:
     if not curves:
         return "<p>No curves were measured in this run.</p>"
     order = {method["name"]: index for index, method in enumerate(results["methods"])}
-    chance = 1 / len(results["labels"])
+    shown_order = dict(list(order.items())[: charts.COLOURS])
+    chance, metric = results["task"]["chance"], results["metrics"][0]["label"]
     ends = [
         end
         for curve in curves
-        for line in curve["methods"].values()
-        for point in line["ua"]
+        for name, line in curve["methods"].items()
+        if name in shown_order
+        for point in line["score"]
         for end in (point["mean"] - (point["std"] or 0.0), point["mean"] + (point["std"] or 0.0))
     ]
-    ua_range = max(0.0, min(chance, *ends) - 0.04), min(1.0, max(ends) + 0.03)
-    labels = [method["label"] for method in results["methods"]]
+    score_range = max(0.0, min(chance, *ends) - 0.04), min(1.0, max(ends) + 0.03)
+    labels = [method["label"] for method in results["methods"]][: charts.COLOURS]
     content = charts.legend(labels)
     for modality in dict.fromkeys(curve["modality"] for curve in curves):
-        shown = [charts.curve_chart(c, order, chance, ua_range) for c in curves if c["modality"] == modality]
+        shown = [
+            charts.curve_chart(c, shown_order, metric, chance, score_range) for c in curves if c["modality"] == modality
+        ]
         content += f'<h4>Noise on {text(modality)} alone</h4><div class="multiples">{"".join(shown)}</div>\n'
     caption = (
-        "UA against the level of one noise on one modality while the others are clean. Lines are means, bands one "
-        "standard deviation; level 0 is clean and level 1 the strongest that the noise is made for. Where a scale is "
-        "named, equal levels mean equal measured severity; uncalibrated levels run along the noise's own path. All "
-        "charts share their axes, and the dashed line is chance."
+        f"{text(metric)} against the level of one noise on one modality while the others are clean. Lines are means, "
+        "bands one standard deviation; level 0 is clean and level 1 the strongest that the noise is made for. Where a "
+        "scale is named, equal levels mean equal measured severity; uncalibrated levels run along the noise's own "
+        "path. All charts share their axes, and the dashed line is chance."
     )
+    if len(order) > len(shown_order):
+        caption += f" Charts show the first {len(shown_order)} methods; the table has all."
     rows: list[tuple[str, list[Summary | None]]] = []
     for curve in curves:
         areas = [curve["methods"][name]["area"] if name in curve["methods"] else None for name in order]
         rows.append((f"<code>{text(curve['noise'])}</code>", list(areas)))
     head = ["Noise", *(_swatch(index, method) for index, method in enumerate(results["methods"]))]
-    area_caption = "Area under the curve: mean UA over levels 0 to 1, in per cent; the best of a row is bold"
+    area_caption = (
+        f"Area under the curve: mean {text(metric)} over levels 0 to 1, in per cent; the best of a row is bold"
+    )
     return figure(content, caption) + score_table(area_caption, head, rows, by_row=True)
 
 
@@ -231,17 +249,21 @@ def _latent(methods: Sequence[Method]) -> str:
         if latent is None:
             continue
         active = f"{mean_std(latent['active'])} of {latent['size']}"
-        r2 = latent["reconstruction_r2"]
-        figures = (mean_std(value, decimals=2) for value in (latent["kl_nats"], r2["clean"], r2["noisy/pooled"]))
-        rows.append([_swatch(index, method), active, *figures])
+        r2, unmended = latent["reconstruction_r2"], latent["unmended_r2"]
+        figures = [
+            f"{mean_std(r2[c], decimals=2)} ({mean_std(unmended[c], decimals=2)})" if c in r2 else "–"
+            for c in _RECONSTRUCTED
+        ]
+        rows.append([_swatch(index, method), active, mean_std(latent["kl_nats"], decimals=2), *figures])
     if not rows:
         return "<p>No method of this run has a latent variable.</p>"
-    head = ["Method", "Active dimensions", "KL (nats)", "R² on clean data", "R² under noise, pooled"]
+    head = ["Method", "Active dimensions", "KL (nats)", *(f"R², {text(name)}" for name in _RECONSTRUCTED.values())]
     without = [text(method["label"]) for method in methods if method["latent"] is None]
     note = (
         "<p>A dimension is active if its posterior mean varies over the data; a latent with none is not used. KL is "
         "the divergence of the posterior from the prior per utterance. R² is the share of the variance of the clean "
-        "teacher's joint representation that is reconstructed: 1 is all of it, 0 no better than its mean."
+        "teacher's joint representation that is reconstructed: 1 is all of it, 0 no better than its mean; in "
+        "brackets, what the teacher itself makes of the noisy data."
         + (f" Without latent variable: {', '.join(without)}." if without else "")
         + "</p>"
     )
@@ -249,17 +271,18 @@ def _latent(methods: Sequence[Method]) -> str:
 
 
 def _unimodal(results: Results) -> str:
-    trained = {"clean": "clean data", "noisy": "noisy data"}
+    trained = {"clean": "clean data", "noisy": "noisy data", "broad": "broad noise"}
+    name, metric = results["metrics"][0]["name"], text(results["metrics"][0]["label"])
     rows: list[tuple[str, list[Summary | None]]] = [
-        (f"{text(modality)}, trained on {text(trained.get(kind, kind))}", [on["clean"]["ua"], on["noisy"]["ua"]])
+        (f"{text(modality)}, trained on {text(trained.get(kind, kind))}", [on["clean"][name], on["noisy"][name]])
         for modality, kinds in results["unimodal"].items()
         for kind, on in kinds.items()
     ]
     if not rows:
         return "<p>No single modality was tested in this run.</p>"
     body = [[head, *("–" if s is None else percent(s) for s in summaries)] for head, summaries in rows]
-    head = ["Encoder", "UA on clean data", "UA on noisy data"]
-    caption = "UA of one modality alone, in per cent, mean ± standard deviation"
+    head = ["Encoder", f"{metric} on clean data", f"{metric} on noisy data"]
+    caption = f"{metric} of one modality alone, in per cent, mean ± standard deviation"
     note = "<p>What each modality can do on its own; the distance to the fused scores is what fusion gains.</p>"
     return note + table(caption, head, body, extra_class="scores")
 
@@ -329,7 +352,11 @@ def _protocol(results: Results) -> str:
         for index, method in enumerate(results["methods"])
     ]
     levels = ", ".join(f"{level:g}" for level in protocol["curve_levels"])
+    held_out = {m: ", ".join(_noise_name(n) for n in noises) for m, noises in results["held_out"].items()}
+    unseen = "; ".join(f"{text(m)}: {text(names)}" for m, names in held_out.items()) or "none"
     facts = (
+        f"<p><b>Protocol.</b> {text(protocol['name'])}.</p>"
+        f"<p><b>Held-out types of noise.</b> {unseen}.</p>"
         f"<p><b>Selection.</b> {text(protocol['selection'])}</p>"
         f"<p><b>Noisy test data.</b> {protocol['views']} views of each test utterance in each of the six conditions, "
         f"at levels from {low:g} to {high:g}, the same for all methods. Curves are measured at levels {levels}.</p>"
@@ -349,6 +376,10 @@ def _gallery(samples: Sequence[Mapping[str, Any]], scheduler: NoiseScheduler, la
         "<mark>changed letters</mark> are marked and <del>lost words</del> struck through.</p>"
     )
     return note + gallery(samples, scheduler, labels)
+
+
+def _noise_name(noise: Any) -> str:
+    return str(noise["noise"]) if isinstance(noise, dict) else str(noise)
 
 
 def _swatch(index: int, method: Method) -> str:

@@ -1,4 +1,4 @@
-"""The schema of results.json (version 1), and its reader.
+"""The schema of results.json (version 2), and its reader.
 
 The classes below are both the documentation and the check: `read_results` walks their annotations, so a file
 that lacks a key or holds another type is refused with the place of the fault. Keys that are not named here are
@@ -9,12 +9,12 @@ Conditions are named by the initials of the modalities that are touched, the oth
     clean
     noisy/a   noisy/v   noisy/t   noisy/av   noisy/at   noisy/vt      those modalities are noisy
     noisy/mean   noisy/pooled            the mean of the six; all views of the six as one test set
+    heldout/…                            the same under types of noise that nothing was trained on, if there are any
     missing/a … missing/vt, missing/mean, missing/pooled              those modalities are absent
 
-UA is unweighted accuracy (the mean of the recalls), WA weighted accuracy (the share that is right), macro-F1 the
-mean of the classes' F1; all are shares in [0, 1].
+What the scores are is said by `metrics`; the first of them is the headline, a share in [0, 1] of which more is better.
 
-Public: `read_results`, `Results` and its parts, `ResultsError`, `SCHEMA`, `SIX`, `CONDITIONS`, `METRICS`.
+Public: `read_results`, `Results` and its parts, `ResultsError`, `SCHEMA`, `SIX`, `CONDITIONS`.
 """
 
 from __future__ import annotations
@@ -27,9 +27,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
-SCHEMA = 1
+SCHEMA = 2
 SIX = ("a", "v", "t", "av", "at", "vt")
-METRICS = ("ua", "wa", "macro_f1")
 CONDITIONS = (
     "clean",
     *(f"{group}/{part}" for group in ("noisy", "missing") for part in (*SIX, "mean", "pooled")),
@@ -48,6 +47,26 @@ class Summary(TypedDict):
     mean: float
     std: float | None
     """Sample standard deviation; null where there is one run."""
+
+
+class Metric(TypedDict):
+    """A figure of merit."""
+
+    name: str
+    label: str
+    meaning: str
+    higher_is_better: bool
+    percent: bool
+    """Shown times 100."""
+
+
+class Task(TypedDict):
+    """What the models are to say."""
+
+    name: str
+    outputs: list[str]
+    chance: float
+    """The headline of a guess."""
 
 
 class Corpus(TypedDict):
@@ -80,9 +99,11 @@ class Run(TypedDict):
 class Protocol(TypedDict):
     """How the figures came about."""
 
+    name: str
     runs: list[Run]
     selection: str
     """One sentence: how the model of a run is chosen."""
+    test_used_for_selection: bool
     noisy_levels: list[float]
     """Least and greatest level of the noisy test views."""
     views: int
@@ -98,8 +119,10 @@ class Latent(TypedDict):
     """Dimensions whose posterior mean varies over the data (Burda et al., arXiv 1509.00519)."""
     kl_nats: Summary
     """Divergence of posterior from prior, in nats per utterance."""
-    reconstruction_r2: dict[Literal["clean", "noisy/pooled"], Summary]
-    """Share of the teacher's variance that is reconstructed, by condition."""
+    reconstruction_r2: dict[str, Summary]
+    """Share of the variance of the clean teacher's joint representation that is reconstructed, by condition."""
+    unmended_r2: dict[str, Summary]
+    """The same of the teacher's own representation of the noisy data."""
 
 
 class Method(TypedDict):
@@ -112,8 +135,8 @@ class Method(TypedDict):
     training: str
     """What its fusion was trained on."""
     parameters: int
-    scores: dict[str, dict[Literal["ua", "wa", "macro_f1"], Summary]]
-    """By condition, all of `CONDITIONS`."""
+    scores: dict[str, dict[str, Summary]]
+    """By condition, all of `CONDITIONS` at least, and metric."""
     confusion: dict[Literal["clean", "noisy/pooled"], list[list[int]]]
     """Counts summed over the runs; rows are the truth, in the order of `Results.labels`."""
     latent: Latent | None
@@ -122,14 +145,14 @@ class Method(TypedDict):
 class MethodCurve(TypedDict):
     """One line of a curve."""
 
-    ua: list[Summary]
-    """One per level."""
+    score: list[Summary]
+    """The headline, one per level."""
     area: Summary
     """Under the line, by the trapezoid rule over levels 0 to 1."""
 
 
 class Curve(TypedDict):
-    """UA against the level of one noise on one modality, the other modalities clean."""
+    """The headline against the level of one noise on one modality, the other modalities clean."""
 
     modality: str
     noise: str
@@ -146,25 +169,31 @@ class Claim(TypedDict):
     required: str
     """A comparison such as ">= 8.0"."""
     measured: Summary
-    """Points of UA, paired per run."""
+    """Points of the headline per fold, paired by run."""
     holds: bool
     why: str
     """Why it was not reached; empty where it holds, or where the reason is not known."""
 
 
 class Results(TypedDict):
-    """The whole file, with "schema": 1 beside these keys."""
+    """The whole file, with "schema": 2 beside these keys."""
 
+    recipe: str
     corpus: Corpus
+    corpus_digest: str
+    task: Task
+    metrics: list[Metric]
     labels: list[str]
     """The classes, in the order of their indices."""
     protocol: Protocol
     scheduler: dict[str, Any]
     """`NoiseScheduler.to_dict()` of the scheduler that was trained under."""
     scheduler_digest: str
+    held_out: dict[str, Any]
+    """Modality → noises of the conditions heldout/…; empty for none."""
     methods: list[Method]
-    unimodal: dict[str, dict[str, dict[Literal["clean", "noisy"], dict[Literal["ua"], Summary]]]]
-    """Modality → data its encoder was trained on ("clean", "noisy") → data it is tested on → figures."""
+    unimodal: dict[str, dict[str, dict[Literal["clean", "noisy"], dict[str, Summary]]]]
+    """Modality → data its encoder was trained on → data it is tested on → the headline."""
     curves: list[Curve]
     claims: list[Claim]
 
@@ -229,15 +258,18 @@ def _check(value: Any, expected: Any, where: str) -> None:
 def _check_shapes(results: Results) -> None:
     """Raise ValueError where lists do not fit together."""
     classes, runs = len(results["labels"]), len(results["protocol"]["runs"])
-    for name, empty in (("labels", not classes), ("protocol.runs", not runs), ("methods", not results["methods"])):
-        if empty:
+    filled = {"labels": classes, "protocol.runs": runs, "methods": results["methods"], "metrics": results["metrics"]}
+    for name, value in filled.items():
+        if not value:
             raise ValueError(f"{name} is empty")
     for method in results["methods"]:
         where = f"method {method['name']!r}"
         for condition in CONDITIONS:
             scores = _get(method["scores"], condition, f"{where}: scores")
-            if len(scores["ua"]["values"]) != runs:
-                raise ValueError(f"{where}: {condition} has {len(scores['ua']['values'])} values for {runs} runs")
+            for metric in results["metrics"]:
+                values = _get(scores, metric["name"], f"{where}: scores[{condition!r}]")["values"]
+                if len(values) != runs:
+                    raise ValueError(f"{where}: {condition} has {len(values)} values for {runs} runs")
         for condition, counts in method["confusion"].items():
             if [len(row) for row in counts] != [classes] * classes:
                 raise ValueError(f"{where}: the confusion matrix {condition!r} is not {classes} × {classes}")
@@ -246,9 +278,9 @@ def _check_shapes(results: Results) -> None:
         for name, line in curve["methods"].items():
             if name not in known:
                 raise ValueError(f"curve {curve['noise']!r} has a line for {name!r}, which is no method of the file")
-            if len(line["ua"]) != len(curve["levels"]):
+            if len(line["score"]) != len(curve["levels"]):
                 raise ValueError(
-                    f"curve {curve['noise']!r}, {name!r}: {len(line['ua'])} points for {len(curve['levels'])} levels"
+                    f"curve {curve['noise']!r}, {name!r}: {len(line['score'])} points for {len(curve['levels'])} levels"
                 )
 
 

@@ -1,18 +1,20 @@
-"""Settings of `recipes.iemocap`; the defaults stand in configs/iemocap.toml with what each means."""
+"""Settings of the raw path; each recipe's defaults stand in its file under configs/, with what each means."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from noise_scheduler import NoiseScheduler
+from recipes.raw.methods import methods
 
 MODALITIES = ("audio", "video", "text")
 
 
 @dataclass(frozen=True)
 class DataSettings:
-    folds: Literal["session", "speaker"]
+    folds: str
     frames: int
     frame_size: int
 
@@ -26,14 +28,14 @@ class RunSettings:
     test_folds: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
-            raise ValueError(f"seeds must be distinct and ≥ 0, not {list(self.seeds)}")
-        if len(self.test_folds) != len(self.seeds):
-            raise ValueError(f"give one of test_folds per seed: {len(self.seeds)} seeds, {len(self.test_folds)} folds")
+        for name, values in (("seeds", self.seeds), ("test_folds", self.test_folds)):
+            if not values or len(set(values)) < len(values) or min(values) < 0:
+                raise ValueError(f"{name} must be distinct and ≥ 0, not {list(values)}")
 
 
 @dataclass(frozen=True)
 class EncoderSettings:
+    shared: bool
     clean_epochs: int
     noisy_epochs: int
     batch_size: int
@@ -95,7 +97,8 @@ class EvaluationSettings:
 
 
 @dataclass(frozen=True)
-class IemocapSettings:
+class RawSettings:
+    methods: tuple[str, ...]
     data: DataSettings
     run: RunSettings
     noise: dict[str, Any]
@@ -104,20 +107,42 @@ class IemocapSettings:
     fusion: FusionSettings
     finetune: FinetuneSettings
     evaluation: EvaluationSettings
+    broad: dict[str, Any] = field(default_factory=dict)
+    """Noise that the methods with broad encoders are trained on, of the form of `noise`; empty for none."""
+    held_out: dict[str, Any] = field(default_factory=dict)
+    """Modality → noises that are judged by and never trained on; empty for none."""
 
     def __post_init__(self) -> None:
-        scheduler = self.scheduler(seed=0, total_steps=1)
-        if set(scheduler.noises) != set(MODALITIES):
-            raise ValueError(
-                f"noise.noises needs the tables {', '.join(MODALITIES)}, not {', '.join(scheduler.noises)}"
-            )
+        if not self.methods or len(set(self.methods)) < len(self.methods):
+            raise ValueError(f"methods must be distinct, and one at least, not {list(self.methods)}")
+        self.scheduler(seed=0, total_steps=1)
+        if "broad" in self.kinds:
+            if not self.broad:
+                raise ValueError("a method has broad encoders, so the table broad is needed")
+            self.scheduler("broad", seed=0, total_steps=1)
+        if self.held_out:
+            _all_modalities(self.held_out, "held_out")
 
-    def scheduler(self, *, seed: int, total_steps: int) -> NoiseScheduler:
-        """The noise that is trained on, over a training of `total_steps` steps."""
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The encoders that are trained: on clean data, under `noise` and, where a method has them, under `broad`."""
+        broad = any(method.encoders == "broad" for method in methods(self.methods))
+        return ("clean", "noisy", *(["broad"] if broad else []))
+
+    def scheduler(self, kind: str = "noisy", *, seed: int, total_steps: int) -> NoiseScheduler:
+        """The noise that encoders of a kind are trained on, over a training of `total_steps` steps."""
+        table, name = (self.broad, "broad") if kind == "broad" else (self.noise, "noise")
         try:
-            return NoiseScheduler.from_dict(self.noise | {"seed": seed, "total_steps": total_steps})
+            scheduler = NoiseScheduler.from_dict(table | {"seed": seed, "total_steps": total_steps})
         except (KeyError, TypeError) as error:
-            raise ValueError(f"noise: {error.args[0]}") from error
+            raise ValueError(f"{name}: {error.args[0]}") from error
+        _all_modalities(scheduler.noises, f"{name}.noises")
+        return scheduler
+
+
+def _all_modalities(noises: Mapping[str, Any], name: str) -> None:
+    if set(noises) != set(MODALITIES):
+        raise ValueError(f"{name} needs the tables {', '.join(MODALITIES)}, not {', '.join(noises)}")
 
 
 def _at_least(settings: Any, **least: int) -> None:

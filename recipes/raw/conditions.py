@@ -1,0 +1,147 @@
+"""What a fusion sees in training and under which conditions it is judged, from the banks of encoded views.
+
+Conditions: ``clean``; ``noisy/S`` (the modalities S are noisy, the others clean), ``heldout/S`` (the same, with types
+of noise that nothing was trained on) and ``missing/S`` (the modalities S are absent) for the six S = a, v, t, av, at,
+vt; ``…/mean`` is the mean of the six, ``…/pooled`` the six taken as one test set.
+
+Public: `Bank`, `Inputs`, `SIX`, `conditions`, `clean_views`, `scheduled_views`, `zero_vector_views`, `inputs`,
+`predict`, `judge`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.batch import MODALITIES
+from models.fusion import FusionOutput
+from models.model import EmotionModel
+from noise_scheduler import six_conditions
+from noise_scheduler.rng import key_of, stream
+from recipes.task import Task
+
+Bank = Mapping[str, Mapping[str, Tensor]]
+"""Modality → ``clean`` (N, D), ``clean_present`` (N,) and, under the names of `VIEWS`, the noisy views."""
+VIEWS = {"noisy": "views", "heldout": "heldout"}
+"""Group of conditions → name of its views in a bank: ``NAME`` (N, V, D), ``NAME_present`` and ``NAME_level`` (N, V)."""
+
+
+class Inputs(NamedTuple):
+    """What a fusion is given."""
+
+    features: dict[str, Tensor]
+    """Per modality (N, D)."""
+    present: dict[str, Tensor]
+    """Per modality (N,) bool."""
+    level: dict[str, Tensor]
+    """Per modality (N,) float32: the level of its noise, 0 where it is clean or absent."""
+
+
+Views = Callable[[int, int, Tensor], Inputs]
+"""(step, draw, rows) → one training view of each row."""
+
+SIX = {"".join(modality[0] for modality in subset): subset for subset in six_conditions().subsets(MODALITIES)}
+
+
+def conditions(bank: Bank) -> tuple[str, ...]:
+    """All conditions that a bank has views for."""
+    groups = [group for group, name in VIEWS.items() if name in bank[MODALITIES[0]]]
+    return ("clean", *(f"{group}/{initials}" for group in (*groups, "missing") for initials in SIX))
+
+
+def clean_views(bank: Bank) -> Views:
+    """Training on clean data only."""
+
+    def views(step: int, draw: int, rows: Tensor) -> Inputs:
+        return Inputs(
+            {m: bank[m]["clean"][rows] for m in MODALITIES},
+            {m: bank[m]["clean_present"][rows] for m in MODALITIES},
+            {m: torch.zeros(len(rows)) for m in MODALITIES},
+        )
+
+    return views
+
+
+def scheduled_views(bank: Bank, view_steps: list[int], seed: int) -> Views:
+    """Training under scheduled noise: each row shows one of its views whose planned step has been reached."""
+
+    def views(step: int, draw: int, rows: Tensor) -> Inputs:
+        reached = max(1, sum(planned <= step for planned in view_steps))
+        with stream(key_of(seed, "views"), step, "view", draw) as rng:
+            view = torch.from_numpy(rng.integers(0, reached, len(rows)))
+        return Inputs(
+            {m: bank[m]["views"][rows, view] for m in MODALITIES},
+            {m: bank[m]["views_present"][rows, view] for m in MODALITIES},
+            {m: bank[m]["views_level"][rows, view] for m in MODALITIES},
+        )
+
+    return views
+
+
+def zero_vector_views(bank: Bank, seed: int) -> Views:
+    """Training on clean data with modalities set to zero: none, or one of the six subsets, equally likely.
+
+    Source: the missing-modality training of MMIN (Zhao et al., ACL 2021).
+    """
+    subsets = [(), *SIX.values()]
+    dropped = torch.tensor([[m in subset for m in MODALITIES] for subset in subsets])
+    clean = clean_views(bank)
+
+    def views(step: int, draw: int, rows: Tensor) -> Inputs:
+        shown = clean(step, draw, rows)
+        with stream(key_of(seed, "zero vectors"), step, "subset", draw) as rng:
+            absent = dropped[torch.from_numpy(rng.integers(0, len(subsets), len(rows)))]
+        return shown._replace(present={m: shown.present[m] & ~absent[:, i] for i, m in enumerate(MODALITIES)})
+
+    return views
+
+
+def inputs(bank: Bank, condition: str) -> Inputs:
+    """What all rows give under a condition; a noisy one has V inputs per row, row by row."""
+    group, _, initials = condition.partition("/")
+    hit = SIX.get(initials, ())
+    name = VIEWS.get(group)
+    views = 1 if name is None else bank[MODALITIES[0]][name].shape[1]
+    features, present, level = {}, {}, {}
+    for modality in MODALITIES:
+        held = bank[modality]
+        if name is not None and modality in hit:
+            features[modality] = held[name].flatten(0, 1)
+            present[modality] = held[f"{name}_present"].flatten()
+            level[modality] = held[f"{name}_level"].flatten()
+        else:
+            features[modality] = held["clean"].repeat_interleave(views, 0)
+            present[modality] = held["clean_present"].repeat_interleave(views, 0)
+            level[modality] = torch.zeros(len(features[modality]))
+        if group == "missing" and modality in hit:
+            present[modality] = torch.zeros_like(present[modality])
+    return Inputs(features, present, level)
+
+
+@torch.inference_mode()
+def predict(model: EmotionModel, bank: Bank, condition: str) -> FusionOutput:
+    """The model's output for all rows under a condition."""
+    shown = inputs(bank, condition)
+    return model.fuse(shown.features, shown.present)
+
+
+def judge(model: EmotionModel, bank: Bank, labels: np.ndarray, task: Task) -> dict[str, dict[str, Any]]:
+    """Per condition ``outputs``, ``label`` and, under ``scores``, what the task says; mean and pooled too."""
+    judged: dict[str, dict[str, Any]] = {}
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for condition in conditions(bank):
+        outputs = predict(model, bank, condition).logits.numpy()
+        label = labels.repeat(len(outputs) // len(labels))
+        judged[condition] = {"outputs": outputs, "label": label, "scores": task.score(outputs, label)}
+        if "/" in condition:
+            groups.setdefault(condition.partition("/")[0], []).append(judged[condition])
+    for group, six in groups.items():
+        outputs, label = (np.concatenate([one[name] for one in six]) for name in ("outputs", "label"))
+        judged[f"{group}/pooled"] = {"outputs": outputs, "label": label, "scores": task.score(outputs, label)}
+        means = {m.name: float(np.mean([one["scores"][m.name] for one in six])) for m in task.metrics}
+        judged[f"{group}/mean"] = {"scores": means}
+    return judged

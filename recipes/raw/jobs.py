@@ -1,0 +1,258 @@
+"""The jobs of the raw path: per fold and modality the encoders and their bank, then per run the fusions.
+
+Each job writes to the folders of its `RunPlan` and skips what is already there, so that a killed run goes on where it
+was. Checkpoints lie in `RunPlan.checkpoints`, one folder per method.
+
+Public: `encoder_job`, `teacher_job`, `fusion_job`, `finetune_job`, `done_files`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+import models
+from models.batch import Batch, collate
+from models.encoders import AudioEncoder, Encoder, TextEncoder, UnimodalClassifier, VideoEncoder
+from models.model import EmotionModel
+from models.seeding import seeded
+from noise_scheduler import NoiseScheduler
+from noise_scheduler.torch_data import Scheduled, StepSampler, encode
+from recipes.corpora.cache import Cache
+from recipes.files import read_tensors, write_json, write_tensors
+from recipes.jobs import Report, shares
+from recipes.raw.bank import evaluation_bank, load_bank, training_bank
+from recipes.raw.conditions import Views, clean_views, inputs, judge, scheduled_views, zero_vector_views
+from recipes.raw.judging import judge_model, judge_unimodal
+from recipes.raw.methods import FINETUNED, METHODS, Method
+from recipes.raw.plan import RunPlan
+from recipes.raw.settings import MODALITIES
+from recipes.raw.views import loader, view_steps
+from recipes.training import fit_encoder, fit_end_to_end, fit_fusion
+
+ENCODERS: dict[str, type[AudioEncoder] | type[VideoEncoder] | type[TextEncoder]] = {
+    "audio": AudioEncoder,
+    "video": VideoEncoder,
+    "text": TextEncoder,
+}
+_TEACHER = Method("teacher", "experts", "clean teacher", "clean", "clean data", ("clean",))
+
+
+def encoder_job(plan: RunPlan, modality: str, *, report: Report) -> None:
+    """Train a modality's encoders of all kinds; encode the bank. Writes ``MODALITY.*`` to `plan.encoders`."""
+    cache = Cache(plan.cache)
+    weights_file = plan.encoders / f"{modality}.encoders.safetensors"
+    training, encoding = shares(report, (0.6, 0.4))
+    with seeded(plan.encoder_seed):
+        classifiers = {
+            kind: UnimodalClassifier(ENCODERS[modality](), len(plan.task.outputs)) for kind in plan.settings.kinds
+        }
+    if not weights_file.exists():
+        _train_encoders(plan, cache, modality, classifiers, training)
+        state = {f"{k}/{n}": t for k, c in classifiers.items() for n, t in c.state_dict().items()}
+        write_tensors(weights_file, state)
+    state = read_tensors(weights_file)
+    for kind, classifier in classifiers.items():
+        classifier.load_state_dict(_without_prefix(state, f"{kind}/"))
+        classifier.eval()
+    encoders: dict[str, Encoder] = {kind: classifier.encoder for kind, classifier in classifiers.items()}
+    first, second = shares(encoding, (0.5, 0.5))
+    bank = training_bank(plan, cache, modality, encoders, first)
+    bank |= evaluation_bank(plan, cache, modality, encoders, second)
+    write_json(plan.encoders / f"{modality}.unimodal.json", judge_unimodal(plan, cache, classifiers, bank))
+    write_tensors(plan.encoders / f"{modality}.bank.safetensors", bank)
+
+
+def teacher_job(plan: RunPlan, *, report: Report) -> None:
+    """Train the clean teacher: experts on clean encoders and clean data."""
+    model = _model(plan, _TEACHER)
+    _train_fusion(plan, model, None, _TEACHER, Cache(plan.cache).labels, report)
+    model.save_pretrained(plan.checkpoints / "teacher")
+
+
+def fusion_job(plan: RunPlan, name: str, *, report: Report) -> None:
+    """Train one method's fusion and judge it. Writes ``METHOD.json`` to `plan.work`."""
+    method, labels = METHODS[name], Cache(plan.cache).labels
+    teacher = EmotionModel.from_pretrained(plan.checkpoints / "teacher")
+    model = _model(plan, method)
+    started = time.perf_counter()
+    _train_fusion(plan, model, teacher, method, labels, report)
+    seconds = time.perf_counter() - started
+    model.save_pretrained(plan.checkpoints / method.name)
+    write_json(plan.work / f"{method.name}.time.json", {"training_s": seconds})
+    write_json(plan.work / f"{method.name}.json", judge_model(plan, model, teacher, method.encoders, labels))
+
+
+def finetune_job(plan: RunPlan, *, report: Report) -> None:
+    """Fine-tune the whole NMER model under online noise and judge it. Writes ``nmer_finetuned.json``."""
+    settings, cache = plan.settings.finetune, Cache(plan.cache)
+    teacher = EmotionModel.from_pretrained(plan.checkpoints / "teacher")
+    model = EmotionModel.from_pretrained(plan.checkpoints / "nmer")
+    training, encoding = shares(report, (0.7, 0.3))
+    sampler = StepSampler(len(plan.train), global_batch=settings.batch_size, seed=plan.seed)
+    scheduler = plan.settings.scheduler(seed=plan.seed, total_steps=settings.epochs * sampler.steps_per_epoch)
+    train: DataLoader[Any] = DataLoader(
+        Scheduled(_Rows(cache, plan.train), scheduler, _id_of),
+        batch_size=settings.batch_size,
+        sampler=sampler,
+        collate_fn=_collate_rows,
+        num_workers=settings.loader_workers,
+        multiprocessing_context="spawn" if settings.loader_workers else None,
+        persistent_workers=settings.loader_workers > 0,
+    )
+    validation: DataLoader[Any] = DataLoader(
+        Scheduled(_Rows(cache, plan.validation), scheduler, _id_of),
+        batch_size=settings.batch_size,
+        sampler=[encode(index, scheduler.total_steps or 0) for index in range(len(plan.validation))],
+        collate_fn=_collate_rows,
+    )
+    fit_end_to_end(
+        model,
+        teacher,
+        clean_views(load_bank(plan, "clean", "train")),
+        train,
+        validation,
+        epochs=settings.epochs,
+        learning_rate=settings.learning_rate,
+        weight_decay=plan.settings.fusion.weight_decay,
+        task=plan.task,
+        class_weight=plan.task.class_weight(cache.labels[plan.train]),
+        seed=plan.seed,
+        log=plan.log(f"{plan.name}/nmer_finetuned"),
+        report=training,
+    )
+    model.save_pretrained(plan.checkpoints / FINETUNED.name)
+    parts = shares(encoding, (1,) * len(MODALITIES))
+    encoders: Any = model.encoders
+    for modality, part in zip(MODALITIES, parts, strict=True):
+        bank = evaluation_bank(plan, cache, modality, {"noisy": encoders[modality]}, part)
+        write_tensors(plan.work / "finetuned" / f"{modality}.bank.safetensors", bank)
+    judged = judge_model(plan, model, teacher, "noisy", cache.labels, plan.work / "finetuned")
+    write_json(plan.work / f"{FINETUNED.name}.json", judged)
+
+
+def done_files(plan: RunPlan) -> dict[str, list[Path]]:
+    """Per job the files whose presence means that it is done."""
+    files = {m: [plan.encoders / f"{m}.unimodal.json", plan.encoders / f"{m}.bank.safetensors"] for m in MODALITIES}
+    files["teacher"] = [plan.checkpoints / "teacher" / "config.json"]
+    files |= {name: [plan.work / f"{name}.json"] for name in (*plan.settings.methods, FINETUNED.name)}
+    return files
+
+
+def _train_encoders(
+    plan: RunPlan, cache: Cache, modality: str, classifiers: dict[str, UnimodalClassifier], report: Report
+) -> None:
+    settings, seed = plan.settings.encoder, plan.encoder_seed
+    epochs = dict.fromkeys(classifiers, settings.noisy_epochs)
+    warm, *others = shares(report, (settings.clean_epochs, *epochs.values()))
+    sampler = StepSampler(len(plan.train), global_batch=settings.batch_size, seed=seed)
+    total = settings.noisy_epochs * sampler.steps_per_epoch
+
+    def fit(kind: str, epochs: int, noise: NoiseScheduler | None, name: str, part: Report) -> None:
+        last = [encode(index, epochs * sampler.steps_per_epoch) for index in range(len(plan.validation))]
+        batch = settings.batch_size
+        sampler.set_epoch(0)
+        fit_encoder(
+            classifiers[kind],
+            loader(cache, plan.train, modality, noise, batch_size=batch, sampler=sampler),
+            loader(cache, plan.validation, modality, noise, batch_size=batch, sampler=last),
+            task=plan.task,
+            epochs=epochs,
+            learning_rate=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            class_weight=plan.task.class_weight(cache.labels[plan.train]),
+            seed=seed,
+            log=plan.log(f"{plan.encoder_name}/{modality}_{name}"),
+            report=part,
+        )
+
+    fit("clean", settings.clean_epochs, None, "warm_up", warm)
+    for kind in classifiers:
+        classifiers[kind].load_state_dict(classifiers["clean"].state_dict())
+    for kind, part in zip(classifiers, others, strict=True):
+        noise = None if kind == "clean" else plan.settings.scheduler(kind, seed=seed, total_steps=total)
+        fit(kind, settings.noisy_epochs, noise, kind, part)
+
+
+def _model(plan: RunPlan, method: Method) -> EmotionModel:
+    """A fresh fusion on trained encoders, with features standardised on the clean training rows."""
+    encoders: dict[str, Encoder] = {}
+    for modality in MODALITIES:
+        state = read_tensors(plan.encoders / f"{modality}.encoders.safetensors")
+        encoders[modality] = ENCODERS[modality]()
+        encoders[modality].load_state_dict(_without_prefix(state, f"{method.encoders}/encoder."))
+    model = models.create(method.fusion, classes=plan.task.outputs, seed=plan.seed, encoders=encoders)
+    model.encoders.requires_grad_(False)
+    clean = inputs(load_bank(plan, method.encoders, "train"), "clean")
+    model.standardiser.fit(clean.features, clean.present)
+    return model
+
+
+def _train_fusion(
+    plan: RunPlan, model: EmotionModel, teacher: EmotionModel | None, method: Method, labels: np.ndarray, report: Report
+) -> None:
+    settings = plan.settings.fusion
+    validation = load_bank(plan, method.encoders, "validation")
+
+    def validate(averaged: EmotionModel) -> float:
+        judged = judge(averaged, validation, labels[plan.validation], plan.task)
+        return float(np.mean([judged[condition]["scores"][plan.task.headline] for condition in method.judged_on]))
+
+    fit_fusion(
+        model,
+        teacher,
+        _training_views(plan, method),
+        clean_views(load_bank(plan, "clean", "train")),
+        torch.from_numpy(labels[plan.train]),
+        validate,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        ema_decay=settings.ema_decay,
+        consistency_weight=settings.consistency if method.consistent else 0.0,
+        class_weight=plan.task.class_weight(labels[plan.train]),
+        seed=plan.seed,
+        log=plan.log(f"{plan.name}/{method.name}"),
+        report=report,
+    )
+
+
+def _training_views(plan: RunPlan, method: Method) -> Views:
+    bank = load_bank(plan, method.encoders, "train")
+    if method.training == "scheduled noise":
+        return scheduled_views(bank, view_steps(plan.settings.bank.views, plan.fusion_steps), plan.seed)
+    return zero_vector_views(bank, plan.seed) if method.training == "zero vectors" else clean_views(bank)
+
+
+def _without_prefix(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+
+
+class _Rows(torch.utils.data.Dataset[dict[str, Any]]):
+    """Some rows of the cache as raw samples that know their place among them."""
+
+    def __init__(self, cache: Cache, rows: np.ndarray) -> None:
+        self.cache, self.rows = cache, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {**self.cache[int(self.rows[index])], "row": index}
+
+
+def _id_of(sample: Any) -> str:
+    return str(sample["id"])
+
+
+def _collate_rows(samples: list[dict[str, Any]]) -> tuple[Batch, dict[str, Tensor]]:
+    columns = {name: torch.tensor([sample[name] for sample in samples]) for name in ("row", "noise_step")}
+    return collate(samples), columns

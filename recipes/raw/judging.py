@@ -1,0 +1,115 @@
+"""Everything that the report says of one model in one run.
+
+Public: `judge_model`, `judge_unimodal`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.diagnostics import active_dimensions, reconstruction_r2
+from models.encoders import UnimodalClassifier
+from models.model import EmotionModel
+from recipes.corpora.cache import Cache
+from recipes.raw.bank import load_bank
+from recipes.raw.conditions import SIX, VIEWS, Bank, judge, predict
+from recipes.raw.plan import RunPlan
+from recipes.raw.settings import MODALITIES
+from recipes.raw.views import curve_noises
+
+
+def judge_model(
+    plan: RunPlan, model: EmotionModel, teacher: EmotionModel, kind: str, labels: np.ndarray, folder: Path | None = None
+) -> dict[str, Any]:
+    """Everything that the report says of one model in one run; `folder` holds its own bank, if it has one."""
+    label = labels[plan.test]
+    test, curves = load_bank(plan, kind, "test", folder), load_bank(plan, kind, "curves", folder)
+    judged = judge(model, test, label, plan.task)
+    result: dict[str, Any] = {
+        "parameters": sum(p.numel() for p in model.fusion.parameters()),
+        "scores": {name: one["scores"] for name, one in judged.items()},
+        "confusion": {
+            name: plan.task.confusion(judged[name]["outputs"], judged[name]["label"])
+            for name in ("clean", "noisy/pooled")
+        },
+        "curves": _curves(plan, model, test, curves, label),
+        "latent": None,
+    }
+    if predict(model, test, "clean").mean is not None:
+        result["latent"] = _latent(model, teacher, test, load_bank(plan, "clean", "test"))
+    return result
+
+
+def judge_unimodal(
+    plan: RunPlan, cache: Cache, classifiers: Mapping[str, UnimodalClassifier], bank: Mapping[str, Tensor]
+) -> dict[str, Any]:
+    """Scores of each encoder with its own classifier on clean and noisy test data."""
+    label = cache.labels[plan.test]
+    result: dict[str, Any] = {}
+    for kind, classifier in classifiers.items():
+        result[kind] = {}
+        for condition, features in (("clean", bank[f"test/{kind}/clean"]), ("noisy", bank[f"test/{kind}/views"])):
+            with torch.inference_mode():
+                outputs = classifier.head(torch.nn.functional.gelu(features.flatten(0, -2))).numpy()
+            result[kind][condition] = plan.task.score(outputs, label.repeat(len(outputs) // len(label)))
+    return result
+
+
+def _curves(plan: RunPlan, model: EmotionModel, test: Bank, curves: Bank, label: np.ndarray) -> dict[str, Any]:
+    """Noise → headline at each level of the settings, only its modality being noisy."""
+    result: dict[str, list[float]] = {}
+    for modality in MODALITIES:
+        views = iter(range(curves[modality]["views"].shape[1]))
+        for noise in curve_noises(plan.settings, modality):
+            result[noise] = []
+            for _ in plan.settings.evaluation.curve_levels:
+                view = next(views)
+                noisy = dict(curves[modality]) | {
+                    "clean": curves[modality]["views"][:, view],
+                    "clean_present": curves[modality]["views_present"][:, view],
+                }
+                outputs = predict(model, {**test, modality: noisy}, "clean").logits.numpy()
+                result[noise].append(plan.task.score(outputs, label)[plan.task.headline])
+    return result
+
+
+def _latent(model: EmotionModel, teacher: EmotionModel, test: Bank, clean_test: Bank) -> dict[str, Any]:
+    """Is the auto-encoder at work: active dimensions, KL, and R² of the reconstruction of the clean teacher's view.
+
+    Beside that R² stands the one of the teacher's own view of the noisy data, which no reconstruction has mended.
+    """
+    target = predict(teacher, clean_test, "clean").joint
+    result: dict[str, Any] = {"reconstruction_r2": {}, "unmended_r2": {}}
+    groups = {"clean": ["clean"]} | {
+        f"{group}/pooled": [f"{group}/{initials}" for initials in SIX]
+        for group in (*VIEWS, "missing")
+        if group == "missing" or VIEWS[group] in test[MODALITIES[0]]
+    }
+    for name, conditions in groups.items():
+        outputs = [predict(model, test, condition) for condition in conditions]
+        unmended = torch.cat([predict(teacher, clean_test, condition).joint for condition in conditions])
+        repeated = target.repeat_interleave(len(unmended) // len(target) // len(conditions), 0)
+        wanted = repeated.repeat(len(conditions), 1)
+        if outputs[0].reconstruction is not None:
+            reconstruction = torch.cat([_given(output.reconstruction) for output in outputs])
+            result["reconstruction_r2"][name] = reconstruction_r2(reconstruction, wanted)
+            result["unmended_r2"][name] = reconstruction_r2(unmended, wanted)
+        if name == "noisy/pooled":
+            mean = torch.cat([_given(output.mean)["product"] for output in outputs])
+            result |= {
+                "size": mean.shape[1],
+                "active": active_dimensions(mean),
+                "kl_nats": float(torch.cat([_given(output.kl) for output in outputs]).mean()),
+            }
+    return result
+
+
+def _given(value: Any) -> Any:
+    assert value is not None
+    return value

@@ -1,0 +1,80 @@
+"""The rows of a report: which fusion on which encoders, trained on what.
+
+All methods of a run have the same training rows, epochs, batches, learning rates, selection rule and about the same
+number of weights; nothing is tuned per method.
+
+Public: `Method`, `METHODS`, `FINETUNED`, `methods`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+_ALL = ("clean", "noisy/mean", "missing/mean")
+
+
+@dataclass(frozen=True)
+class Method:
+    """One row of the report."""
+
+    name: str
+    fusion: str
+    label: str
+    encoders: str = "noisy"
+    """What its encoders were trained on: clean data, the listed noise, or the broad noise."""
+    training: str = "scheduled noise"
+    """What its fusion is trained on: clean data, zero vectors, or scheduled noise."""
+    judged_on: tuple[str, ...] = _ALL
+    """Conditions of the validation data whose mean selects the epoch: those that it is trained for."""
+    consistent: bool = True
+    """Trained with the consistency between two views of an utterance."""
+
+
+def _clean(name: str, fusion: str, label: str) -> Method:
+    return Method(name, fusion, f"{label}, clean data", "clean", "clean data", ("clean",))
+
+
+def _zero(name: str, fusion: str, label: str) -> Method:
+    return Method(name, fusion, f"{label}, zero vectors", "clean", "zero vectors", ("clean", "missing/mean"))
+
+
+_KNOWN = (
+    Method("nmer", "nmer", "NMER, scheduled noise"),
+    Method("experts_vae", "experts_vae", "Experts + VAE, scheduled noise"),
+    Method("experts", "experts", "Experts, scheduled noise"),
+    Method("concat", "concat", "Concatenation, scheduled noise"),
+    Method("concat_plain", "concat", "Concatenation, scheduled noise, no consistency", consistent=False),
+    Method("late", "late", "Late fusion, scheduled noise"),
+    Method("mmin", "mmin", "MMIN, scheduled noise"),
+    Method("lmf", "lmf", "Low-rank tensor fusion, scheduled noise"),
+    Method("bottleneck", "bottleneck", "Attention bottleneck, scheduled noise"),
+    Method("poe_vae", "poe_vae", "PoE VAE, scheduled noise"),
+    Method("mopoe_vae", "mopoe_vae", "MoPoE VAE, scheduled noise"),
+    Method("tfr_net", "tfr_net", "TFR-Net, scheduled noise"),
+    Method("nmer_paper", "nmer_paper", "NMER as published, corrected, scheduled noise"),
+    Method("nmer_broad", "nmer", "NMER, scheduled broad noise", "broad"),
+    Method("concat_broad", "concat", "Concatenation, scheduled broad noise", "broad"),
+    _zero("nmer_zero", "nmer", "NMER"),
+    _clean("nmer_clean", "nmer", "NMER"),
+    _zero("concat_zero", "concat", "Concatenation"),
+    _clean("concat_clean", "concat", "Concatenation"),
+)
+METHODS = {method.name: method for method in _KNOWN}
+FINETUNED = Method(
+    "nmer_finetuned",
+    "nmer",
+    "NMER, fine-tuned end to end",
+    training="scheduled noise, end to end",
+    judged_on=("training noise",),
+)
+
+
+def methods(names: Sequence[str]) -> tuple[Method, ...]:
+    """The methods of these names, in their order. Raises ValueError naming an unknown one and the nearest."""
+    for name in names:
+        if name not in METHODS:
+            near = get_close_matches(name, METHODS, n=3, cutoff=0.4) or list(METHODS)
+            raise ValueError(f"unknown method {name!r}; valid: {', '.join(near)}")
+    return tuple(METHODS[name] for name in names)

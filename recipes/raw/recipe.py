@@ -1,0 +1,76 @@
+"""What a recipe of the raw path states: its corpus, task, settings and claims; `recipes.raw.run` does the rest.
+
+Public: `Recipe`, `Claim`, `Corpus`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from recipes.corpora.decode import Item
+from recipes.task import Task
+
+
+class Corpus(Protocol):
+    """A corpus as a reader gives it."""
+
+    @property
+    def root(self) -> Path: ...
+    @property
+    def utterances(self) -> Sequence[Item]: ...
+    @property
+    def left_out(self) -> Sequence[str]: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
+    @property
+    def synthetic(self) -> bool: ...
+
+
+class Fold(Protocol):
+    """One split into indices of utterances; no speaker is in two of the three parts."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def train(self) -> np.ndarray: ...
+    @property
+    def val(self) -> np.ndarray: ...
+    @property
+    def test(self) -> np.ndarray: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """That a method is better than another under a condition, by so many points of the headline."""
+
+    text: str
+    method: str
+    other: str
+    condition: str
+    bound: float
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One recipe."""
+
+    name: str
+    """Of its module and of the folder of its runs."""
+    corpus: str
+    """Name of the corpus."""
+    task: Task
+    config: Path
+    read: Callable[..., Corpus]
+    """(root, skip_bad=) → the corpus."""
+    folds: Callable[[Sequence[Any], str], list[Any]]
+    """(utterances, by) → folds."""
+    demo: Callable[[Path], None]
+    """Makes the demo corpus in a folder unless it is there."""
+    demo_folder: Path
+    claims: tuple[Claim, ...]
+    description: str

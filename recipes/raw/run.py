@@ -1,0 +1,220 @@
+"""The steps of a recipe of the raw path, and its command line.
+
+Read and check the corpus; decode it once into a memory-mapped cache; per fold and modality train an encoder on clean
+data, then on clean and on noisy data for as long; encode a bank of scheduled noisy views; per run train the clean
+teacher and every method's fusion on it; judge all on the test speakers; write RUN/results.json and RUN/report.html.
+
+The same settings and seeds give the same results.json on one machine, whatever --workers says.
+
+Public: `main`, `run`, `RunError`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from noise_scheduler import NoiseScheduler, fixed
+from recipes import settings as settings_files
+from recipes.corpora import CorpusError
+from recipes.corpora import cache as raw_cache
+from recipes.corpora.cache import Cache, CacheError
+from recipes.files import read_json, write_json
+from recipes.jobs import Job, run_jobs
+from recipes.raw.jobs import done_files, encoder_job, finetune_job, fusion_job, teacher_job
+from recipes.raw.methods import FINETUNED
+from recipes.raw.plan import RunPlan
+from recipes.raw.recipe import Corpus, Recipe
+from recipes.raw.results import merge
+from recipes.raw.settings import RawSettings
+from recipes.raw.views import evaluation_scheduler
+from recipes.report import write_report
+from recipes.settings import SettingsError
+
+_PACKAGES = (
+    "numpy",
+    "torch",
+    "lightning",
+    "torchmetrics",
+    "opencv-python-headless",
+    "scipy",
+    "av",
+    "nlpaug",
+    "pyroomacoustics",
+)
+
+
+def main(recipe: Recipe, arguments: Sequence[str] | None = None) -> int:
+    """Run a recipe; gives the exit code: 0 done, 2 wrong input, 130 interrupted."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m recipes.{recipe.name}",
+        description=recipe.description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    demo = f"default: the demo corpus, made in {recipe.demo_folder}"
+    parser.add_argument("--data", type=Path, help=f"the corpus ({demo})")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs", recipe.name), help="folder of the run (default: %(default)s)"
+    )
+    parser.add_argument("--config", type=Path, default=recipe.config, help="settings, TOML (default: %(default)s)")
+    parser.add_argument("--cache", type=Path, help="folder of decoded corpora (default: cache beside RUN)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes; 0 works in this one")
+    parser.add_argument("--resume", action="store_true", help="go on with a run that was broken off")
+    parser.add_argument("--skip-bad", action="store_true", help="leave out what cannot be read, and list it")
+    options, overrides = parser.parse_known_args(arguments)
+    console = Console()
+    try:
+        settings = settings_files.load(RawSettings, options.config, overrides)
+        run(recipe, settings, options, console)
+    except (CorpusError, CacheError, SettingsError, RunError, FileExistsError) as error:
+        Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        return 2
+    except KeyboardInterrupt:
+        console.print("Interrupted; the same command with --resume goes on from here.", highlight=False)
+        return 130
+    return 0
+
+
+class RunError(ValueError):
+    """The run's folder cannot be used; the message names it and the remedy."""
+
+
+def run(recipe: Recipe, settings: RawSettings, options: argparse.Namespace, console: Console) -> None:
+    """The recipe, from the corpus to the report."""
+    out: Path = options.out
+    _check_free(out, options.resume)
+    if options.data is None:
+        recipe.demo(recipe.demo_folder)
+    corpus = recipe.read(options.data or recipe.demo_folder, skip_bad=options.skip_bad)
+    for note in corpus.notes:
+        console.print(note, highlight=False)
+    cache = raw_cache.build(
+        corpus,
+        options.cache or out.parent / "cache",
+        frames=settings.data.frames,
+        size=settings.data.frame_size,
+        jobs=max(1, options.workers),
+        skip_bad=options.skip_bad,
+    )
+    _try_noises(cache, settings)
+    plans = _plans(recipe, corpus, cache, settings, out)
+    _claim_folder(out, settings, cache)
+
+    folds = {plan.encoder_name: plan for plan in plans}.values()
+    encoders = [_job(p, p.encoder_name, m, encoder_job, p, m) for m in ("video", "audio", "text") for p in folds]
+    run_jobs("Encoders and banks of noisy views", encoders, options.workers, console)
+    teachers = [_job(p, p.name, "teacher", teacher_job, p) for p in plans]
+    run_jobs("Clean teachers", teachers, options.workers, console)
+    fusions = [_job(p, p.name, name, fusion_job, p, name) for name in settings.methods for p in plans]
+    run_jobs("Fusions", fusions, options.workers, console)
+    if settings.finetune.epochs:
+        finetunes = [_job(p, p.name, FINETUNED.name, finetune_job, p) for p in plans]
+        run_jobs("End-to-end fine-tuning", finetunes, options.workers, console)
+
+    results = merge(recipe, corpus, cache, plans)
+    write_json(out / "results.json", results)
+    report = write_report(out, _gallery(recipe, cache, plans[0]))
+    for claim in results["claims"]:
+        measured = f"{claim['measured']['mean']:+.1f} ± {claim['measured']['std']:.1f}"
+        console.print(
+            f"{'✓' if claim['holds'] else '✗'} {claim['text']}: {measured} ({claim['required']})", highlight=False
+        )
+    console.print(f"[bold]Report:[/] {report}")
+
+
+def _check_free(out: Path, resume: bool) -> None:
+    if out.exists() and not out.is_dir():
+        raise RunError(f"{out} is a file; give --out a folder")
+    if not resume and out.is_dir() and any(out.iterdir()):
+        raise RunError(f"{out} is not empty: go on with it by --resume, or give another --out")
+
+
+def _claim_folder(out: Path, settings: RawSettings, cache: Cache) -> None:
+    """Write down what the run is; refuse to go on with a run that was something else."""
+    resolved = {"settings": settings_files.to_dict(settings), "corpus_digest": cache.folder.name}
+    file = out / "settings.json"
+    if file.exists():
+        before = read_json(file)
+        changed = sorted(_differences(before, resolved))
+        if changed:
+            raise RunError(f"{out} was started with other {', '.join(changed)}: give another --out, or what it had")
+    else:
+        write_json(file, resolved)
+    packages = {name: importlib.metadata.version(name) for name in ("noise-scheduler", *_PACKAGES)}
+    machine = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
+    write_json(out / "environment.json", machine | {"packages": packages})
+
+
+def _differences(before: Any, after: Any, name: str = "") -> list[str]:
+    if isinstance(before, dict) and isinstance(after, dict) and name != "settings.noise":
+        keys = sorted(before.keys() | after.keys())
+        return [
+            found
+            for key in keys
+            for found in _differences(before.get(key), after.get(key), f"{name}.{key}".lstrip("."))
+        ]
+    return [] if before == after else [name]
+
+
+def _try_noises(cache: Cache, settings: RawSettings) -> None:
+    """Run every noise once, so that what it lacks (a folder, a package) stops the recipe before any training."""
+    scheduler = settings.scheduler(seed=0, total_steps=1)
+    sample = cache[0]
+    for modality, noises in scheduler.noises.items():
+        for noise in noises.noises:
+            try:
+                NoiseScheduler({modality: noise}, condition=fixed((modality,)))(sample, id=0)
+            except (ValueError, OSError, ImportError) as error:
+                raise SettingsError(f"noise.noises.{modality}: {error}") from error
+    try:
+        evaluation_scheduler(settings)
+    except ValueError as error:
+        raise SettingsError(f"noise.noises: nothing to judge by once `missing` is left out: {error}") from error
+    if settings.held_out:
+        try:
+            evaluation_scheduler(settings, held_out=True)
+        except (KeyError, ValueError) as error:
+            raise SettingsError(str(error.args[0])) from error
+
+
+def _plans(recipe: Recipe, corpus: Corpus, cache: Cache, settings: RawSettings, out: Path) -> list[RunPlan]:
+    """The runs, fold by fold, so that all seeds of a fold stand together."""
+    by_id = {utterance.id: utterance for utterance in corpus.utterances}
+    try:
+        folds = recipe.folds([by_id[name] for name in cache.ids], settings.data.folds)
+    except ValueError as error:
+        raise SettingsError(f"data.folds: {error}") from error
+    plans = []
+    for number in settings.run.test_folds:
+        if not 1 <= number <= len(folds):
+            raise SettingsError(f"run.test_folds: there is no fold {number}, the corpus has {len(folds)}")
+        fold = folds[number - 1]
+        plans += [
+            RunPlan(seed, fold.name, fold.train, fold.val, fold.test, cache.folder, out, recipe.task, settings)
+            for seed in settings.run.seeds
+        ]
+    return plans
+
+
+def _job(plan: RunPlan, where: str, name: str, function: Any, *arguments: Any) -> Job:
+    done = all(file.exists() for file in done_files(plan)[name])
+    return Job(f"{where}, {name}", function, arguments, done)
+
+
+def _gallery(recipe: Recipe, cache: Cache, plan: RunPlan) -> list[Any]:
+    """One utterance of each of up to three classes from the first test fold: the median in length."""
+    chosen: list[Any] = []
+    of = recipe.task.class_of(cache.labels)
+    for label in sorted({int(of[row]) for row in plan.test}, reverse=True)[:3][::-1]:
+        same = [int(row) for row in plan.test if of[row] == label]
+        same.sort(key=lambda row: (len(cache[row]["audio"]), cache.ids[row]))
+        chosen += [{**cache[row], "label": label} for row in same[len(same) // 2 : len(same) // 2 + 1]]
+    return chosen
