@@ -10,8 +10,8 @@ squared error per dimension of the joint representation). With the default weigh
 explains a few thousandths of that variance; at a KL weight near 1 none does, and the posterior collapses.
 
 Public: `LossWeights`, `DEFAULT_WEIGHTS`, `Loss`, `teacher_loss`, `student_loss`, `consistency`,
-`central_moment_discrepancy`, `NoiseProbe`. References: Kingma and Welling, ICLR 2014; Higgins et al., ICLR 2017 (KL weight);
-Zellinger et al., ICLR 2017 (CMD); Mao et al., ACL 2022 demonstrations (M-SENA, the platform of MMSA).
+`central_moment_discrepancy`, `NoiseProbe`. References: Kingma and Welling, ICLR 2014; Higgins et al., ICLR 2017 (KL
+weight); Zellinger et al., ICLR 2017 (CMD); Mao et al., ACL 2022 demonstrations (M-SENA, the platform of MMSA).
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class NoiseProbe(nn.Module):
     def __init__(self, joint_dim: int, modalities: int, types: int = 0) -> None:
         super().__init__()
         self.level = nn.Linear(joint_dim, modalities)
-        self.type = nn.Linear(joint_dim, modalities * types) if types else None
+        self.kind = nn.Linear(joint_dim, modalities * types) if types else None
 
     def forward(self, output: FusionOutput, level: Tensor, noise: Tensor | None = None) -> dict[str, Tensor]:
         """(B,) losses `level` and, where types are known, `noise`, for `student_loss`.
@@ -124,8 +124,8 @@ class NoiseProbe(nn.Module):
         `level` is (B, M) float32 in [0, 1]; `noise` (B, M) int64 type indices, -1 for none, which does not count.
         """
         losses = {"level": (self.level(output.joint).sigmoid() - level).abs().mean(dim=1)}
-        if noise is not None and self.type is not None:
-            logits = self.type(output.joint).unflatten(1, (noise.shape[1], -1)).transpose(1, 2)
+        if noise is not None and self.kind is not None:
+            logits = self.kind(output.joint).unflatten(1, (noise.shape[1], -1)).transpose(1, 2)
             losses["noise"] = functional.cross_entropy(logits, noise, reduction="none", ignore_index=-1).mean(dim=1)
         return losses
 

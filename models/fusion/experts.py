@@ -1,7 +1,7 @@
 """One expert per modality over invariant and specific representations; the clean teacher has this form.
 
-Public: `Experts`, `specific_encoder`. References: Zuo et al., ICASSP 2023 (IF-MMIN, invariant features); Hazarika, Zimmermann and
-Poria, ACM MM 2020 (MISA, invariant and specific representations).
+Public: `Experts`, `specific_encoder`. References: Zuo et al., ICASSP 2023 (IF-MMIN, invariant features); Hazarika,
+Zimmermann and Poria, ACM MM 2020 (MISA, invariant and specific representations).
 """
 
 from __future__ import annotations
@@ -78,4 +78,3 @@ def specific_encoder(width: int, hidden: int, dropout: float) -> nn.Sequential:
         nn.Linear(hidden, hidden),
         nn.LayerNorm(hidden, elementwise_affine=False),
     )
-

@@ -51,7 +51,9 @@ class ExpertsVAE(Fusion):
                 for name in self.feature_dims
             }
         )
-        self.posterior = nn.ModuleDict({name: GaussianEncoder(hidden, hidden, latent_dim) for name in self.feature_dims})
+        self.posterior = nn.ModuleDict(
+            {name: GaussianEncoder(hidden, hidden, latent_dim) for name in self.feature_dims}
+        )
         self.decoder = nn.Sequential(nn.Linear(latent_dim, hidden), nn.ReLU(), nn.Linear(hidden, target_dim))
         self.residual = nn.Sequential(nn.Linear(latent_dim + target_dim, hidden), nn.ReLU(), nn.Dropout(dropout))
         self.residual_head = nn.Linear(hidden, classes)
@@ -72,7 +74,10 @@ class ExpertsVAE(Fusion):
         means, variances = {}, {}
         for name, x in specific.items():
             mean, variance = self.posterior[name](x)
-            means[name], variances[name] = zero_absent(masks[name], mean), variance.masked_fill(~masks[name][:, None], 1)
+            means[name], variances[name] = (
+                zero_absent(masks[name], mean),
+                variance.masked_fill(~masks[name][:, None], 1),
+            )
         reliability = precision_share(variances, masks)
         mean, variance = product_of_experts(means, variances, masks)
         means["product"], variances["product"] = mean, variance

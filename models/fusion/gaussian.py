@@ -1,8 +1,7 @@
 """Diagonal Gaussians over a latent, and what multimodal auto-encoders do with them; the prior is N(0, 1).
 
 Public: `GaussianEncoder`, `product_of_experts`, `kl_from_prior`, `draw`, `precision_share`. References: Kingma and
-Welling, ICLR 2014 (reparametrisation); Wu and Goodman, NeurIPS 2018 (product of experts with the prior); Cao and
-Fleet, arXiv 1410.7827 (weighted experts).
+Welling, ICLR 2014 (reparametrisation); Wu and Goodman, NeurIPS 2018 (product of experts with the prior).
 """
 
 from __future__ import annotations
@@ -29,16 +28,13 @@ class GaussianEncoder(nn.Module):
 
 
 def product_of_experts(
-    means: Mapping[str, Tensor], variances: Mapping[str, Tensor], weights: Mapping[str, Tensor]
+    means: Mapping[str, Tensor], variances: Mapping[str, Tensor], present: Mapping[str, Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """Mean and variance (B, Z) of the product of the prior and the modalities' Gaussians.
-
-    `weights` are (B,) exponents: a mask, or numbers in [0, 1]; at 0 a modality has no say.
-    """
+    """Mean and variance (B, Z) of the product of the prior and the Gaussians of the modalities that are there."""
     precision = torch.ones_like(next(iter(means.values())))
     weighted = torch.zeros_like(precision)
     for name, mean in means.items():
-        vote = weights[name].to(mean.dtype)[:, None] / variances[name]
+        vote = (1 / variances[name]).masked_fill(~present[name][:, None], 0)
         precision = precision + vote
         weighted = weighted + vote * mean
     return weighted / precision, 1 / precision

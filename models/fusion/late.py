@@ -25,7 +25,7 @@ class Late(Fusion):
     name = "late"
 
     def __init__(
-        self, feature_dims: Mapping[str, int], classes: int, *, hidden: int = 168, dropout: float = 0.3
+        self, feature_dims: Mapping[str, int], classes: int, *, hidden: int = 208, dropout: float = 0.3
     ) -> None:
         super().__init__(feature_dims, classes)
         self.config = {"hidden": hidden, "dropout": dropout}
@@ -61,7 +61,10 @@ class Late(Fusion):
     def _log_mean(self, votes: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> Tensor:
         none = ~torch.stack(list(masks.values())).any(dim=0)
         log_probabilities = torch.stack(
-            [vote.log_softmax(dim=1).masked_fill(~(masks[name] | none)[:, None], -math.inf) for name, vote in votes.items()]
+            [
+                vote.log_softmax(dim=1).masked_fill(~(masks[name] | none)[:, None], -math.inf)
+                for name, vote in votes.items()
+            ]
         )  # where none is there all are uniform and stay, so that the sum is finite
         there = torch.stack([mask | none for mask in masks.values()]).sum(dim=0)
         return log_probabilities.logsumexp(dim=0) - there.log()[:, None]

@@ -24,7 +24,7 @@ class LMF(Fusion):
     name = "lmf"
 
     def __init__(
-        self, feature_dims: Mapping[str, int], classes: int, *, hidden: int = 64, rank: int = 8, dropout: float = 0.3
+        self, feature_dims: Mapping[str, int], classes: int, *, hidden: int = 64, rank: int = 12, dropout: float = 0.3
     ) -> None:
         super().__init__(feature_dims, classes)
         if rank < 1:
@@ -35,9 +35,7 @@ class LMF(Fusion):
         self.encoder = nn.ModuleDict(
             {name: specific_encoder(width, hidden, dropout) for name, width in self.feature_dims.items()}
         )
-        self.factor = nn.ModuleDict({name: nn.Linear(hidden, rank * hidden) for name in self.feature_dims})
-        for factor in self.factor.values():
-            nn.init.ones_(factor.bias)  # at first an absent modality leaves the others as they are
+        self.factor = nn.ModuleDict({name: _factor(hidden, rank) for name in self.feature_dims})
         self.mix = nn.Linear(rank, 1)
         self.head = nn.Sequential(nn.LayerNorm(hidden), nn.Dropout(dropout), nn.Linear(hidden, classes))
 
@@ -56,3 +54,9 @@ class LMF(Fusion):
         ]
         joint = self.mix(torch.stack(factors).prod(dim=0))[:, :, 0]
         return FusionOutput(logits=self.head(joint), joint=joint, present=masks)
+
+
+def _factor(hidden: int, rank: int) -> nn.Linear:
+    factor = nn.Linear(hidden, rank * hidden)
+    nn.init.ones_(factor.bias)  # at first an absent modality leaves the others as they are
+    return factor

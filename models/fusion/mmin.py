@@ -22,7 +22,7 @@ class MMIN(Fusion):
     """The class is read from the bottlenecks of the forward cascade."""
 
     name = "mmin"
-    term_weights = {"reconstruction": 4.0, "cycle": 2.0}
+    term_weights: Mapping[str, float] = {"reconstruction": 4.0, "cycle": 2.0}
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class MMIN(Fusion):
         classes: int,
         *,
         teacher_hidden: int = 64,
-        blocks: int = 2,
+        blocks: int = 3,
         width: int = 64,
         bottleneck: int = 32,
         dropout: float = 0.3,
@@ -49,7 +49,9 @@ class MMIN(Fusion):
         self.joint_dim = teacher_hidden * len(self.feature_dims)
         self.encoder = nn.ModuleDict(
             {
-                name: nn.Sequential(nn.Linear(dim, teacher_hidden), nn.LayerNorm(teacher_hidden, elementwise_affine=False))
+                name: nn.Sequential(
+                    nn.Linear(dim, teacher_hidden), nn.LayerNorm(teacher_hidden, elementwise_affine=False)
+                )
                 for name, dim in self.feature_dims.items()
             }
         )

@@ -5,8 +5,9 @@ invariant representation. Every modality also estimates its own part of that rep
 alone, with a variance that is learnt from its errors: 1 − variance, the share of the clean representation that it
 expects to recover, is its reliability. The variance is read from what the estimate leaves unexplained in the
 features, and from their energy: two numbers that rise or fall under noise of any type, so that types that were not
-trained on show as well. Where a modality is reliable its own estimate is its part of the reconstruction and its vote
-on the latent counts; where it is not, the latent of the others fills in.
+trained on show as well. Noise that stays on the manifold of clean features (another speaker's voice alone) does not
+show. Reliability tells, it does not weigh: neither weighted votes on the latent nor a reconstruction that mixes in the
+estimates by reliability did better in trials on synthetic data.
 
 Against the published NMER: no attention across the samples of a batch, linear decoder output, KL per sample,
 posterior mean at test time, and the classifier sees latent and experts, not the reconstruction alone.
@@ -38,7 +39,7 @@ class NMER(Fusion):
     """
 
     name = "nmer"
-    term_weights = {"uncertainty": 0.3, "unexplained": 0.3}
+    term_weights: Mapping[str, float] = {"uncertainty": 0.3, "unexplained": 0.3}
 
     def __init__(
         self,
@@ -64,11 +65,7 @@ class NMER(Fusion):
             }
         )
         self.renderer = nn.ModuleDict({name: nn.Linear(hidden, width) for name, width in self.feature_dims.items()})
-        self.trust = nn.ModuleDict({name: nn.Linear(2, 1) for name in self.feature_dims})
-        for name in self.feature_dims:  # at first 1 / (1 + unexplained): the direction is known, the curve is learnt
-            nn.init.zeros_(self.trust[name].bias)
-            with torch.no_grad():
-                self.trust[name].weight.copy_(torch.tensor([[-1.0, 0.0]]))
+        self.trust = nn.ModuleDict({name: _trust() for name in self.feature_dims})
         self.posterior = nn.ModuleDict(
             {name: GaussianEncoder(2 * hidden, hidden, latent_dim) for name in self.feature_dims}
         )
@@ -96,7 +93,7 @@ class NMER(Fusion):
         output.mean, output.variance = self._posteriors(output)
         mean, variance = output.mean["product"], output.variance["product"]
         latent = draw(mean, variance, generator) if self.training else mean
-        output.reconstruction = self._reconstruct(latent, output)
+        output.reconstruction = self.decoder(torch.cat([latent, output.invariant], dim=1))
         hidden = self.residual(torch.cat([latent, output.reconstruction, output.invariant], dim=1))
         output.logits = output.logits + self.residual_head(hidden)
         output.kl = kl_from_prior(mean, variance)
@@ -131,25 +128,22 @@ class NMER(Fusion):
         output.terms["unexplained"] = mean_over_present(unexplained, output.present)
 
     def _posteriors(self, output: FusionOutput) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Means and variances per modality, and of the product of the prior and what is reliable."""
+        """Means and variances per modality, and of their product with the prior."""
         assert output.invariants is not None
-        assert output.reliability is not None
         means: dict[str, Tensor] = {}
         variances: dict[str, Tensor] = {}
         parts = output.joint.chunk(len(self.feature_dims), dim=1)
         for (name, mask), specific in zip(output.present.items(), parts, strict=True):
             mean, variance = self.posterior[name](torch.cat([specific, output.invariants[name]], dim=1))
             means[name], variances[name] = zero_absent(mask, mean), variance.masked_fill(~mask[:, None], 1)
-        weights = {name: value.detach() for name, value in output.reliability.items()}
-        means["product"], variances["product"] = product_of_experts(means, variances, weights)
+        means["product"], variances["product"] = product_of_experts(means, variances, output.present)
         return means, variances
 
-    def _reconstruct(self, latent: Tensor, output: FusionOutput) -> Tensor:
-        assert output.estimates is not None
-        assert output.reliability is not None
-        imagined = self.decoder(torch.cat([latent, output.invariant], dim=1))
-        parts = [
-            torch.lerp(part, output.estimates[name], output.reliability[name].detach()[:, None])
-            for name, part in zip(self.feature_dims, imagined.chunk(len(self.feature_dims), dim=1), strict=True)
-        ]
-        return torch.cat(parts, dim=1)
+
+def _trust() -> nn.Linear:
+    # At first reliability is 1 / (1 + unexplained): the direction is known, the curve is learnt.
+    linear = nn.Linear(2, 1)
+    with torch.no_grad():
+        linear.weight.copy_(torch.tensor([[-1.0, 0.0]]))
+        linear.bias.zero_()
+    return linear
