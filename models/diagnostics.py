@@ -1,10 +1,12 @@
 """Is the auto-encoder one? Accuracy cannot tell; these can.
 
-Public: `active_dimensions`, `reconstruction_r2`. Reference: Burda, Grosse and Salakhutdinov, ICLR 2016, 5.2.
+Public: `active_dimensions`, `kl_per_dimension`, `reconstruction_r2`, `reconstruction_gain`, `reliability_correlation`.
+Reference: Burda, Grosse and Salakhutdinov, ICLR 2016, 5.2 (active units).
 """
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
@@ -33,6 +35,47 @@ def reconstruction_r2(reconstruction: Tensor, target: Tensor) -> float:
     if spread == 0:
         raise ValueError("the target does not vary over the rows: R² is undefined")
     return float(1 - error / spread)
+
+
+def kl_per_dimension(mean: Tensor, variance: Tensor) -> Tensor:
+    """(Z,) KL divergence from N(0, 1) per latent dimension in nats, mean over the N rows of (N, Z) posteriors.
+
+    About 0 in a dimension that no row uses; the sum is the mean of `FusionOutput.kl` (for MoPoE a lower bound).
+    """
+    _check_rows(mean)
+    return 0.5 * (variance + mean.square() - 1 - variance.log()).mean(dim=0)
+
+
+def reconstruction_gain(reconstruction: Tensor, noisy: Tensor, target: Tensor) -> float:
+    """R² of the reconstruction minus that of a representation that was not repaired; all (N, J).
+
+    `noisy` is the student's own joint representation, or the teacher's of the noisy input. A reconstruction that is
+    worth having has a gain above 0, and an R² above 0, that of the mean.
+    """
+    return reconstruction_r2(reconstruction, target) - reconstruction_r2(noisy, target)
+
+
+def reliability_correlation(reliability: Tensor, level: Tensor) -> float:
+    """Spearman's rank correlation of unreliability, 1 − `reliability` (N,), with the true level (N,) of noise.
+
+    1 when reliability falls strictly with the level; ties have their mean rank. Give the rows where the modality is
+    present. Raises ValueError on other shapes, fewer than two rows, or where either does not vary.
+    """
+    if reliability.ndim != 1 or reliability.shape != level.shape or len(level) < 2:
+        raise ValueError(
+            f"expected two vectors of one length from 2 on, got {tuple(reliability.shape)} and {tuple(level.shape)}"
+        )
+    ranks = torch.stack([_ranks(-reliability), _ranks(level)])
+    centred = ranks - ranks.mean(dim=1, keepdim=True)
+    norms = centred.norm(dim=1)
+    if bool((norms == 0).any()):
+        raise ValueError("reliability or level does not vary over the rows: their correlation is undefined")
+    return float((centred[0] * centred[1]).sum() / norms.prod())
+
+
+def _ranks(values: Tensor) -> Tensor:
+    _, place, count = values.unique(return_inverse=True, return_counts=True)
+    return (count.cumsum(0) - (count - 1) / 2).double()[place]
 
 
 def _check_rows(values: Tensor) -> None:

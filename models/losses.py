@@ -1,43 +1,49 @@
 """Losses of the two stages: a clean teacher, then a student under noise that reconstructs what the teacher saw.
 
 Every term is a mean over the samples of the batch, so that weights mean the same at any batch size; terms are
-returned unweighted beside the weighted total. A fusion without some part has no such term.
+returned unweighted beside the weighted total. A fusion without some part has no such term; it may have terms of its
+own (`FusionOutput.terms`, `Fusion.student_terms`), with weights of its own (`Fusion.term_weights`). A fusion with one
+output is a regression: `absolute_error` (L1, customary for sentiment, as in MMSA) stands in place of `cross_entropy`.
 
 The evidence lower bound of the student is `kl` (summed over the latent, in nats) against `reconstruction` (mean
 squared error per dimension of the joint representation). With the default weights a latent dimension pays once it
 explains a few thousandths of that variance; at a KL weight near 1 none does, and the posterior collapses.
 
 Public: `LossWeights`, `DEFAULT_WEIGHTS`, `Loss`, `teacher_loss`, `student_loss`, `consistency`,
-`central_moment_discrepancy`. References: Kingma and Welling, ICLR 2014; Higgins et al., ICLR 2017 (KL weight);
-Zellinger et al., ICLR 2017 (CMD).
+`central_moment_discrepancy`, `NoiseProbe`. References: Kingma and Welling, ICLR 2014; Higgins et al., ICLR 2017 (KL
+weight); Zellinger et al., ICLR 2017 (CMD); Mao et al., ACL 2022 demonstrations (M-SENA, the platform of MMSA).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from models.fusion.output import FusionOutput
+from models.fusion.output import Fusion, FusionOutput
 
 
 @dataclass(frozen=True, slots=True)
 class LossWeights:
-    """Weight of each term; cross-entropy of the fused logits has weight 1."""
+    """Weight of each term; cross-entropy or absolute error of the fused prediction has weight 1."""
 
     unimodal: float = 1.0
-    """Cross-entropy of every expert that is there."""
+    """The same of every expert that is there."""
     kl: float = 1e-3
     """KL divergence of the latent, per sample."""
     reconstruction: float = 0.3
     """Squared error of the reconstruction against the teacher's joint representation."""
     invariance: float = 0.1
     """Teacher: moment discrepancy between modalities. Student: squared error against the teacher."""
+    level: float = 0.0
+    """Absolute error of `NoiseProbe` on the level of noise."""
+    noise: float = 0.0
+    """Cross-entropy of `NoiseProbe` on the type of noise."""
 
 
 DEFAULT_WEIGHTS = LossWeights()
@@ -51,34 +57,39 @@ class Loss(NamedTuple):
 
 
 def teacher_loss(
+    fusion: Fusion,
     output: FusionOutput,
     label: Tensor,
     weights: LossWeights = DEFAULT_WEIGHTS,
     class_weight: Tensor | None = None,
 ) -> Loss:
-    """Stage 1, on clean data: `cross_entropy`, `unimodal`, and `invariance` between the modalities.
+    """Stage 1, on clean data: `cross_entropy`, `unimodal`, `invariance` between the modalities, and `fusion`'s own.
 
-    `label` is (B,) int64, `class_weight` (C,) float32 or None.
+    `label` is (B,) int64, `class_weight` (C,) float32 or None; in regression `label` is (B,) float32.
     """
-    terms = _classification(output, label, class_weight)
+    terms = _prediction(output, label, class_weight)
     if output.invariants is not None:
         terms["invariance"] = central_moment_discrepancy(output.invariants, output.present)
-    return _weigh(terms, weights)
+    return _weigh(terms, output.terms, fusion, weights)
 
 
 def student_loss(
+    fusion: Fusion,
     output: FusionOutput,
     teacher: FusionOutput | None,
     label: Tensor,
     weights: LossWeights = DEFAULT_WEIGHTS,
     class_weight: Tensor | None = None,
+    probed: Mapping[str, Tensor] | None = None,
 ) -> Loss:
-    """Stage 2, under noise: `cross_entropy`, `unimodal`, `kl`, `reconstruction` and `invariance`.
+    """Stage 2, under noise: `cross_entropy`, `unimodal`, `kl`, `reconstruction`, `invariance`, and `fusion`'s own.
 
-    `teacher` is the frozen teacher's output on the clean features of the same rows; None leaves out the two
-    terms towards it. Raises ValueError when its joint representation has another width.
+    `teacher` is the frozen teacher's output on the clean features of the same rows; None leaves out the terms
+    towards it. `probed` is what a `NoiseProbe` gives. Raises ValueError when the teacher's joint representation
+    has another width, or when `class_weight` is given in regression.
     """
-    terms = _classification(output, label, class_weight)
+    terms = _prediction(output, label, class_weight)
+    own = output.terms | dict(probed or {})
     if output.kl is not None:
         terms["kl"] = output.kl.mean()
     if teacher is not None and output.reconstruction is not None:
@@ -91,14 +102,42 @@ def student_loss(
         terms["reconstruction"] = (output.reconstruction - target).square().mean()
     if teacher is not None and output.invariant is not None and teacher.invariant is not None:
         terms["invariance"] = (output.invariant - teacher.invariant.detach()).square().mean()
-    return _weigh(terms, weights)
+    if teacher is not None:
+        own = own | fusion.student_terms(output, teacher)
+    return _weigh(terms, own, fusion, weights)
+
+
+class NoiseProbe(nn.Module):
+    """Level and type of the noise on each modality, read from the joint representation: an auxiliary target.
+
+    Linear, trained with the fusion; `types` is the number of noise types, 0 for the level alone.
+    """
+
+    def __init__(self, joint_dim: int, modalities: int, types: int = 0) -> None:
+        super().__init__()
+        self.level = nn.Linear(joint_dim, modalities)
+        self.kind = nn.Linear(joint_dim, modalities * types) if types else None
+
+    def forward(self, output: FusionOutput, level: Tensor, noise: Tensor | None = None) -> dict[str, Tensor]:
+        """(B,) losses `level` and, where types are known, `noise`, for `student_loss`.
+
+        `level` is (B, M) float32 in [0, 1]; `noise` (B, M) int64 type indices, -1 for none, which does not count.
+        """
+        losses = {"level": (self.level(output.joint).sigmoid() - level).abs().mean(dim=1)}
+        if noise is not None and self.kind is not None:
+            logits = self.kind(output.joint).unflatten(1, (noise.shape[1], -1)).transpose(1, 2)
+            losses["noise"] = functional.cross_entropy(logits, noise, reduction="none", ignore_index=-1).mean(dim=1)
+        return losses
 
 
 def consistency(logits: Tensor, other: Tensor) -> Tensor:
     """Symmetric KL divergence between the predictions (B, C) for two noisy views of the same rows, in nats.
 
-    In each direction the target is held fixed, so that a view is drawn towards the other and not dissolved.
+    In regression, (B, 1), their mean absolute difference. In each direction the target is held fixed, so that a
+    view is drawn towards the other and not dissolved.
     """
+    if logits.shape[1] == 1:
+        return ((logits - other.detach()).abs() + (logits.detach() - other).abs()).mean() / 2
     log_p, log_q = functional.log_softmax(logits, dim=1), functional.log_softmax(other, dim=1)
     forward = functional.kl_div(log_q, log_p.detach(), reduction="batchmean", log_target=True)
     backward = functional.kl_div(log_p, log_q.detach(), reduction="batchmean", log_target=True)
@@ -137,22 +176,28 @@ def _norm(difference: Tensor) -> Tensor:
     return (difference.square().sum() + 1e-12).sqrt()  # a finite gradient at zero
 
 
-def _classification(output: FusionOutput, label: Tensor, class_weight: Tensor | None) -> dict[str, Tensor]:
-    terms = {"cross_entropy": functional.cross_entropy(output.logits, label, weight=class_weight)}
+def _prediction(output: FusionOutput, label: Tensor, class_weight: Tensor | None) -> dict[str, Tensor]:
+    regression = output.logits.shape[1] == 1
+    if regression and class_weight is not None:
+        raise ValueError("class_weight was given for a fusion with one output: leave it out in regression")
+
+    def error(logits: Tensor, labels: Tensor) -> Tensor:
+        if regression:
+            return functional.l1_loss(logits[:, 0], labels.to(logits.dtype))
+        return functional.cross_entropy(logits, labels, weight=class_weight)
+
+    terms = {"absolute_error" if regression else "cross_entropy": error(output.logits, label)}
     if output.unimodal_logits is not None:
         names = list(output.unimodal_logits)
         there = torch.cat([output.present[name] for name in names])
         logits = torch.cat([output.unimodal_logits[name] for name in names])[there]
         labels = label.repeat(len(names))[there]
-        terms["unimodal"] = (
-            functional.cross_entropy(logits, labels, weight=class_weight) if len(labels) else output.logits.sum() * 0
-        )
+        terms["unimodal"] = error(logits, labels) if len(labels) else output.logits.sum() * 0
     return terms
 
 
-def _weigh(terms: Mapping[str, Tensor], weights: LossWeights) -> Loss:
-    total = terms["cross_entropy"]
-    for name, term in terms.items():
-        if name != "cross_entropy":
-            total = total + getattr(weights, name) * term
+def _weigh(terms: dict[str, Tensor], own: Mapping[str, Tensor], fusion: Fusion, weights: LossWeights) -> Loss:
+    terms = terms | {name: term.mean() for name, term in own.items()}
+    weight = {"cross_entropy": 1.0, "absolute_error": 1.0} | asdict(weights) | dict(fusion.term_weights)
+    total = torch.stack([weight[name] * term for name, term in terms.items()]).sum()
     return Loss(total, {name: term.detach() for name, term in terms.items()})

@@ -39,7 +39,7 @@ def create(
         feature_dims = {modality: encoder.out_dim for modality, encoder in encoders.items()}
         count = classes if isinstance(classes, int) else len(classes)
         try:
-            fusion = FUSIONS[name](feature_dims, count, **overrides)  # type: ignore[arg-type]
+            fusion = FUSIONS[name](feature_dims, count, **overrides)
         except TypeError as error:
             known = sorted(FUSIONS[name](feature_dims, count).config)
             raise ValueError(f"model {name!r} takes {', '.join(known)}, got {sorted(overrides)}") from error

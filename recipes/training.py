@@ -152,15 +152,15 @@ class _FusionTraining(_Training):
 
     def training_step(self, codes: Tensor) -> Tensor:
         rows, step = codes & 0xFFFFFFFF, decode(int(codes[0]))[1]
-        label = self.labels[rows]
+        label, fusion = self.labels[rows], self.model.fusion
         (teacher,) = self._teacher
         with torch.no_grad():
             target = None if teacher is None else _fuse(teacher, self.clean(step, 0, rows))
         outputs = [_fuse(self.model, self.views(step, draw, rows), self.generator) for draw in (0, 1)]
         if teacher is None:
-            losses = [teacher_loss(output, label, class_weight=self.class_weight) for output in outputs]
+            losses = [teacher_loss(fusion, output, label, class_weight=self.class_weight) for output in outputs]
         else:
-            losses = [student_loss(output, target, label, class_weight=self.class_weight) for output in outputs]
+            losses = [student_loss(fusion, output, target, label, class_weight=self.class_weight) for output in outputs]
         agreement = consistency(outputs[0].logits, outputs[1].logits)
         loss = (losses[0].total + losses[1].total) / 2 + self.consistency_weight * agreement
         self.log_dict(losses[0].terms | {"consistency": agreement.detach(), "loss": loss.detach()})
@@ -203,7 +203,7 @@ class _EndToEndTraining(_Training):
         with torch.no_grad():
             target = _fuse(self._teacher[0], self.clean(self.global_step, 0, columns["row"]))
         output = self.model(raw, generator=self.generator)
-        loss = student_loss(output, target, raw.label, class_weight=self.class_weight)
+        loss = student_loss(self.model.fusion, output, target, raw.label, class_weight=self.class_weight)
         self.log_dict(loss.terms | {"loss": loss.total.detach()}, batch_size=len(raw))
         return loss.total
 

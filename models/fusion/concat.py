@@ -21,7 +21,7 @@ class Concat(Fusion):
     name = "concat"
 
     def __init__(
-        self, feature_dims: Mapping[str, int], classes: int, *, hidden: int = 280, dropout: float = 0.3
+        self, feature_dims: Mapping[str, int], classes: int, *, hidden: int = 328, dropout: float = 0.3
     ) -> None:
         super().__init__(feature_dims, classes)
         self.config = {"hidden": hidden, "dropout": dropout}

@@ -1,7 +1,7 @@
 """One expert per modality over invariant and specific representations; the clean teacher has this form.
 
-Public: `Experts`. References: Zuo et al., ICASSP 2023 (IF-MMIN, invariant features); Hazarika, Zimmermann and
-Poria, ACM MM 2020 (MISA, invariant and specific representations).
+Public: `Experts`, `specific_encoder`. References: Zuo et al., ICASSP 2023 (IF-MMIN, invariant features); Hazarika,
+Zimmermann and Poria, ACM MM 2020 (MISA, invariant and specific representations).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from models.fusion.output import Fusion, FusionOutput, check_features
+from models.fusion.output import Fusion, FusionOutput, check_features, mean_over_present, zero_absent
 
 
 class Experts(Fusion):
@@ -31,10 +31,10 @@ class Experts(Fusion):
         self.hidden = hidden
         self.joint_dim = hidden * len(self.feature_dims)
         self.specific = nn.ModuleDict(
-            {name: _encoder(width, hidden, dropout) for name, width in self.feature_dims.items()}
+            {name: specific_encoder(width, hidden, dropout) for name, width in self.feature_dims.items()}
         )
         self.adapter = nn.ModuleDict({name: nn.Linear(width, hidden) for name, width in self.feature_dims.items()})
-        self.shared = _encoder(hidden, hidden, dropout)
+        self.shared = specific_encoder(hidden, hidden, dropout)
         self.expert = nn.ModuleDict(
             {
                 name: nn.Sequential(nn.ReLU(), nn.Dropout(dropout), nn.Linear(2 * hidden, classes))
@@ -51,24 +51,24 @@ class Experts(Fusion):
     ) -> FusionOutput:
         """Logits, joint and invariant representations and unimodal logits."""
         known, masks = check_features(features, present, self.feature_dims)
-        specific = {name: _where(masks[name], self.specific[name](x)) for name, x in known.items()}
-        invariants = {name: _where(masks[name], self.shared(self.adapter[name](x))) for name, x in known.items()}
+        specific = {name: zero_absent(masks[name], self.specific[name](x)) for name, x in known.items()}
+        invariants = {name: zero_absent(masks[name], self.shared(self.adapter[name](x))) for name, x in known.items()}
         votes = {
-            name: _where(masks[name], self.expert[name](torch.cat([specific[name], invariants[name]], dim=1)))
+            name: zero_absent(masks[name], self.expert[name](torch.cat([specific[name], invariants[name]], dim=1)))
             for name in known
         }
-        there = torch.stack(list(masks.values())).sum(dim=0).clamp(min=1)
         return FusionOutput(
             logits=torch.stack(list(votes.values())).sum(dim=0),
             joint=torch.cat(list(specific.values()), dim=1),
             present=masks,
             unimodal_logits=votes,
             invariants=invariants,
-            invariant=torch.stack(list(invariants.values())).sum(dim=0) / there[:, None],
+            invariant=mean_over_present(invariants, masks),
         )
 
 
-def _encoder(width: int, hidden: int, dropout: float) -> nn.Sequential:
+def specific_encoder(width: int, hidden: int, dropout: float) -> nn.Sequential:
+    """(B, width) to a representation (B, hidden) of unit scale."""
     # The last normalisation keeps every representation at unit scale, so that a squared error towards it
     # cannot be lowered by shrinking.
     return nn.Sequential(
@@ -78,7 +78,3 @@ def _encoder(width: int, hidden: int, dropout: float) -> nn.Sequential:
         nn.Linear(hidden, hidden),
         nn.LayerNorm(hidden, elementwise_affine=False),
     )
-
-
-def _where(mask: Tensor, values: Tensor) -> Tensor:
-    return values.masked_fill(~mask[:, None], 0)

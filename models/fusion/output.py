@@ -1,14 +1,16 @@
 """What a fusion takes and gives.
 
 A fusion takes one feature matrix per modality, (B, D_m) float32, and for each a (B,) bool that says which rows
-hold anything; it never reads a row that is absent. Public: `Fusion`, `FusionOutput`, `check_features`.
+hold anything; it never reads a row that is absent. Public: `Fusion`, `FusionOutput`, `check_features`,
+`zero_absent`, `mean_over_present`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -16,10 +18,10 @@ from torch import Tensor, nn
 
 @dataclass(slots=True)
 class FusionOutput:
-    """Prediction and everything that the losses and the report need; B samples, C classes."""
+    """Prediction and everything that the losses and the report need; B samples, C classes (1 in regression)."""
 
     logits: Tensor
-    """(B, C) class logits."""
+    """(B, C) class logits, or (B, 1) the predicted value."""
     joint: Tensor
     """(B, J) joint representation; that of the clean teacher is what a student reconstructs."""
     present: dict[str, Tensor]
@@ -31,13 +33,19 @@ class FusionOutput:
     invariant: Tensor | None = None
     """(B, H) mean of the invariant representations that are there."""
     mean: dict[str, Tensor] | None = None
-    """(B, Z) posterior means: one per modality, and `product` of all that are there."""
+    """(B, Z) posterior means: one per modality, and `product` given all that are there."""
     variance: dict[str, Tensor] | None = None
     """(B, Z) posterior variances, keyed like `mean`; 1, the prior's, where a modality is absent."""
     reconstruction: Tensor | None = None
     """(B, J) the teacher's joint representation as the decoder sees it."""
     kl: Tensor | None = None
-    """(B,) KL divergence of the product posterior from the prior, in nats, summed over the latent."""
+    """(B,) KL divergence of the posterior from the prior, in nats, summed over the latent."""
+    estimates: dict[str, Tensor] | None = None
+    """Per modality what it alone makes of the teacher's representation, for `Fusion.student_terms`."""
+    reliability: dict[str, Tensor] | None = None
+    """Per modality (B,) in [0, 1], how far it is to be trusted; 0 where it is absent."""
+    terms: dict[str, Tensor] = field(default_factory=dict)
+    """(B,) losses of the fusion's own, by name, that need no teacher."""
 
 
 class Fusion(nn.Module, ABC):
@@ -52,13 +60,17 @@ class Fusion(nn.Module, ABC):
     """Length of the joint representation."""
     config: dict[str, int | float]
     """Keyword arguments; a fusion is rebuilt by `type(fusion)(feature_dims, classes, **config)`."""
+    teacher_hidden: int | None = None
+    """Width of the clean teacher `Experts(hidden=...)` whose joint representation it reconstructs; None for none."""
+    term_weights: Mapping[str, float] = MappingProxyType({})
+    """Weights of its own loss terms; for a term of `LossWeights` it stands in place of the weight there."""
 
     def __init__(self, feature_dims: Mapping[str, int], classes: int) -> None:
         super().__init__()
         if not feature_dims:
             raise ValueError("a fusion needs at least one modality, got none")
-        if classes < 2:
-            raise ValueError(f"classes must be at least 2, got {classes}")
+        if classes < 1:
+            raise ValueError(f"classes must be at least 1 (one output: regression), got {classes}")
         self.feature_dims = dict(feature_dims)
         self.classes = classes
 
@@ -71,6 +83,11 @@ class Fusion(nn.Module, ABC):
         generator: torch.Generator | None = None,
     ) -> FusionOutput:
         """Fuse (B, D_m) features; `generator` draws the latent in training (dropout uses torch's own)."""
+
+    def student_terms(self, output: FusionOutput, teacher: FusionOutput) -> dict[str, Tensor]:
+        """(B,) losses of its own towards the clean teacher's output for the same rows; one named like a usual
+        term (`reconstruction`, `invariance`) replaces it."""
+        return {}
 
 
 def check_features(
@@ -93,3 +110,15 @@ def check_features(
             )
     masks = {name: present[name].bool() for name in feature_dims}
     return {name: features[name].masked_fill(~masks[name][:, None], 0) for name in feature_dims}, masks
+
+
+def zero_absent(mask: Tensor, values: Tensor) -> Tensor:
+    """`values` (B, ...) with the rows where `mask` (B,) is False set to zero."""
+    return values.masked_fill(~mask.reshape(-1, *[1] * (values.ndim - 1)), 0)
+
+
+def mean_over_present(values: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> Tensor:
+    """Mean of the modalities' (B, ...) values over those that are there; 0 for a row that has none."""
+    total = torch.stack([zero_absent(present[name], value) for name, value in values.items()]).sum(dim=0)
+    there = torch.stack([present[name] for name in values]).sum(dim=0).clamp(min=1)
+    return total / there.reshape(-1, *[1] * (total.ndim - 1))
