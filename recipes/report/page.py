@@ -1,13 +1,11 @@
 """The sections of the report, in the order in which they are read.
 
-Public: `page`.
+Public: `page`, `SYNTHETIC`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from string import Template
 from typing import Any, Literal
 
 from noise_scheduler import NoiseScheduler
@@ -15,7 +13,7 @@ from noise_scheduler.survey import survey
 
 from . import charts
 from .gallery import gallery
-from .markup import condition_label, figure, mean_std, number, percent, score_table, table, text
+from .markup import condition_label, document, figure, mean_std, number, percent, score_table, table, text
 from .results import METRICS, SIX, Claim, Method, Results, Summary
 
 _METRIC_NAMES = {"ua": "UA", "wa": "WA", "macro_f1": "Macro-F1"}
@@ -24,11 +22,12 @@ _METRIC_MEANINGS = {
     "wa": "weighted accuracy, the share of utterances that is right",
     "macro_f1": "the mean of the F1 of the classes",
 }
-_SYNTHETIC = (
+SYNTHETIC = (
     '<aside class="banner" role="note"><b>All data are synthetic.</b> Faces are drawn, voices are spoken by a '
     "machine and sentences come from templates. This report shows that the method works as a piece of machinery; "
     "it says nothing about human emotion.</aside>"
 )
+"""The banner over figures of synthetic data. Markup."""
 
 
 def page(results: Results, samples: Sequence[Mapping[str, Any]], scheduler: NoiseScheduler) -> str:
@@ -51,19 +50,12 @@ def page(results: Results, samples: Sequence[Mapping[str, Any]], scheduler: Nois
         "Protocol": _protocol(results),
         "Gallery": _gallery(samples, scheduler, results["labels"]),
     }
-    anchors = {title: title.lower().replace(" ", "-") for title in sections}
-    contents = "".join(f'<li><a href="#{anchors[title]}">{title}</a></li>' for title in sections)
-    body = "".join(
-        f'<section id="{anchors[title]}"><h2>{title}</h2>\n{section}</section>\n' for title, section in sections.items()
-    )
-    template = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
-    return template.substitute(
-        title=text(f"Robustness report: {results['corpus']['name']}"),
-        banner=_SYNTHETIC if results["corpus"]["synthetic"] else "",
+    return document(
+        f"Robustness report: {results['corpus']['name']}",
+        sections,
+        banner=SYNTHETIC if results["corpus"]["synthetic"] else "",
         headline=_headline(results),
         overview=_overview(results),
-        contents=contents,
-        sections=body,
     )
 
 
