@@ -19,7 +19,7 @@ from recipes import demo_corpus
 from recipes.corpora import iemocap as reader
 from recipes.raw.recipe import Claim, Recipe
 from recipes.raw.run import main as run_recipe
-from recipes.task import classification
+from recipes.task import Emotion
 
 _CLAIMS = (
     Claim(
@@ -54,7 +54,7 @@ _CLAIMS = (
 RECIPE = Recipe(
     name="iemocap",
     corpus="IEMOCAP",
-    task=classification("iemocap4", reader.LABELS),
+    task=Emotion("iemocap4", reader.LABELS),
     config=Path(__file__).parent / "configs" / "iemocap.toml",
     read=reader.read,
     folds=reader.folds,

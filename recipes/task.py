@@ -1,99 +1,150 @@
-"""What a model is to say of an utterance, and how right it is: classes with UA, WA and F1.
+"""What a model is to say of an utterance, and how right it is: an emotion's class, or sentiment in [−3, 3].
 
-A task turns model outputs into scores, so that training, judging and the report need not know it. Its first
-metric is the headline: it selects epochs and stands in the charts; of it, more is better.
+A task turns model outputs into scores, so that training, judging and the report need not know it. Its first metric
+is the headline: it stands in the charts, as a share of which more is better.
 
-Public: `Metric`, `Task`, `classification`.
+Public: `Task`, `Emotion`, `Sentiment`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.special import softmax
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from recipes import metrics
+from recipes.metrics import Metric, classification, sentiment
+from recipes.metrics.robustness import expected_calibration_error
 
 Outputs = npt.NDArray[np.float32]
-"""(N, C) logits."""
+"""(N, C) logits, or (N, 1) values."""
 Labels = npt.NDArray[Any]
-"""(N,) int64 class indices."""
+"""(N,) int64 class indices, or float32 values."""
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A figure of merit as the reports name it."""
-
-    name: str
-    label: str
-    meaning: str
-    higher_is_better: bool = True
-    percent: bool = True
-    """Shown times 100."""
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """Classify into `outputs`."""
+class Task(ABC):
+    """What recipes need to know of their labels."""
 
     name: str
     outputs: tuple[str, ...]
-    """The classes, in the order of their indices."""
+    """What `models.create` takes as classes: the classes by index, or the one value."""
+    classes: tuple[str, ...]
+    """What the confusion matrix counts."""
     metrics: tuple[Metric, ...]
+    selection: str
+    """What selects an epoch, as reports name it."""
+    chance: float
+    """The headline of a guess."""
 
     @property
     def headline(self) -> str:
         """Name of the first metric."""
-        return self.metrics[0].name
+        return self.metrics[0]["name"]
+
+    @abstractmethod
+    def score(self, outputs: Outputs, label: Labels) -> dict[str, float]:
+        """Metric → value. Raises ValueError where shapes differ or there is nothing to score."""
+
+    @abstractmethod
+    def select(self, outputs: Outputs, label: Labels) -> float:
+        """How good an epoch is on validation data; higher is better."""
+
+    @abstractmethod
+    def class_of(self, label: Labels) -> npt.NDArray[np.int64]:
+        """(N,) indices into `classes`."""
+
+    @abstractmethod
+    def confusion(self, outputs: Outputs, label: Labels) -> list[list[int]]:
+        """Counts, true classes by predicted ones."""
+
+    def calibration_error(self, outputs: Outputs, label: Labels) -> float | None:
+        """How far confidence is from accuracy, in [0, 1]; None for a value, which has no confidence."""
+        return None
+
+    @abstractmethod
+    def class_weight(self, label: Labels) -> Tensor | None:
+        """(C,) float32 weights of the classes in training, or None for none."""
+
+    @abstractmethod
+    def loss(self, outputs: Tensor, label: Tensor, weight: Tensor | None) -> Tensor:
+        """(N,) losses of a model of one modality."""
+
+
+@dataclass(frozen=True)
+class Emotion(Task):
+    """One of several classes, judged by UA, WA and F1; selected by UA."""
+
+    name: str
+    outputs: tuple[str, ...]
+    metrics = classification.METRICS
+    selection = "UA"
 
     @property
-    def classes(self) -> tuple[str, ...]:
-        """What the confusion matrix counts."""
+    def classes(self) -> tuple[str, ...]:  # type: ignore[override]
         return self.outputs
 
     @property
-    def chance(self) -> float:
-        """The headline of a guess."""
-        return 1 / len(self.classes)
+    def chance(self) -> float:  # type: ignore[override]
+        return 1 / len(self.outputs)
 
     def score(self, outputs: Outputs, label: Labels) -> dict[str, float]:
-        """Metric → value. Raises ValueError where shapes differ or there is nothing to score."""
-        scores = metrics.scores(outputs.argmax(1), label, len(self.outputs))
-        return {metric.name: scores[metric.name] for metric in self.metrics}
+        return classification.scores(outputs.argmax(1), label, len(self.outputs))
 
-    def confusion(self, outputs: Outputs, label: Labels) -> list[list[int]]:
-        """Counts, true classes by predicted ones."""
-        return metrics.confusion(outputs.argmax(1), self.class_of(label), len(self.classes))
+    def select(self, outputs: Outputs, label: Labels) -> float:
+        return self.score(outputs, label)["ua"]
 
     def class_of(self, label: Labels) -> npt.NDArray[np.int64]:
-        """(N,) indices into `classes`."""
         return np.asarray(label, np.int64)
 
-    def class_weight(self, label: Labels) -> Tensor | None:
-        """(C,) float32 weights under which every class counts alike; 0 for a class that does not occur."""
+    def confusion(self, outputs: Outputs, label: Labels) -> list[list[int]]:
+        return classification.confusion(outputs.argmax(1), label, len(self.outputs))
+
+    def calibration_error(self, outputs: Outputs, label: Labels) -> float:
+        return expected_calibration_error(softmax(outputs.astype(np.float64), axis=1), label)
+
+    def class_weight(self, label: Labels) -> Tensor:
+        """Weights under which every class counts alike; 0 for a class that does not occur."""
         counts = np.bincount(label, minlength=len(self.outputs))
         weights = np.divide(len(label) / (counts > 0).sum(), counts, out=np.zeros(len(self.outputs)), where=counts > 0)
         return torch.tensor(weights, dtype=torch.float32)
 
     def loss(self, outputs: Tensor, label: Tensor, weight: Tensor | None) -> Tensor:
-        """(N,) losses of a classifier of one modality: cross-entropy with labels smoothed by 0.05."""
+        """Cross-entropy with labels smoothed by 0.05."""
         return cross_entropy(outputs, label, weight=weight, reduction="none", label_smoothing=0.05)
 
 
-def classification(name: str, classes: Sequence[str]) -> Task:
-    """One of several classes, judged by UA, WA and F1."""
-    return Task(
-        name,
-        tuple(classes),
-        (
-            Metric("ua", "UA", "unweighted accuracy, the mean of the recalls of the classes"),
-            Metric("wa", "WA", "weighted accuracy, the share of utterances that is right"),
-            Metric("macro_f1", "Macro-F1", "the mean of the F1 of the classes"),
-        ),
-    )
+@dataclass(frozen=True)
+class Sentiment(Task):
+    """A value in [−3, 3], judged as CMU-MOSEI is; selected by MAE. The headline is negative against non-negative."""
+
+    name: str = "sentiment"
+    outputs = ("sentiment",)
+    classes = ("−3", "−2", "−1", "0", "1", "2", "3")
+    metrics = tuple(sorted(sentiment.METRICS, key=lambda metric: metric["name"] != "acc2_nonneg"))
+    selection = "MAE"
+    chance = 0.5
+
+    def score(self, outputs: Outputs, label: Labels) -> dict[str, float]:
+        return sentiment.scores(outputs[:, 0], label)
+
+    def select(self, outputs: Outputs, label: Labels) -> float:
+        return -float(np.abs(outputs[:, 0] - label).mean())
+
+    def class_of(self, label: Labels) -> npt.NDArray[np.int64]:
+        return sentiment.classes_mmsa(label) + 3
+
+    def confusion(self, outputs: Outputs, label: Labels) -> list[list[int]]:
+        return classification.confusion(self.class_of(outputs[:, 0]), self.class_of(label), len(self.classes))
+
+    def class_weight(self, label: Labels) -> None:
+        return None
+
+    def loss(self, outputs: Tensor, label: Tensor, weight: Tensor | None) -> Tensor:
+        """Absolute error."""
+        return (outputs[:, 0] - label).abs()

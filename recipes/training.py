@@ -23,10 +23,10 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
-from models.batch import Batch, present
+from models.batch import MODALITIES, Batch, present
 from models.encoders import UnimodalClassifier
 from models.fusion import FusionOutput
-from models.losses import consistency, student_loss, teacher_loss
+from models.losses import Loss, LossWeights, NoiseProbe, consistency, student_loss, teacher_loss
 from models.model import EmotionModel
 from models.seeding import seeded
 from noise_scheduler.torch_data import StepSampler, decode
@@ -81,10 +81,10 @@ class _Predictions:
         self.labels.append(labels.cpu())
 
     def score(self) -> float:
-        """The task's headline, 0 where there was nothing to score; then empty again."""
+        """How good the epoch is by the task's selection, 0 where there was nothing to score; then empty again."""
         outputs, labels = torch.cat(self.outputs).numpy(), torch.cat(self.labels).numpy()
         self.outputs, self.labels = [], []
-        return self.task.score(outputs, labels)[self.task.headline] if len(labels) else 0.0
+        return self.task.select(outputs, labels) if len(labels) else 0.0
 
 
 class _EncoderTraining(_Training):
@@ -132,10 +132,13 @@ class _FusionTraining(_Training):
         class_weight: Tensor | None,
         consistency_weight: float,
         ema_decay: float,
+        weights: LossWeights,
         generator: torch.Generator,
         **optimisation: Any,
     ) -> None:
         super().__init__(**optimisation)
+        self.weights = weights
+        self.probe = NoiseProbe(model.fusion.joint_dim, len(MODALITIES)) if weights.level else None
         self.model, self.views, self.clean, self.labels, self.validate = model, views, clean, labels, validate
         self.class_weight, self.consistency_weight, self.generator = class_weight, consistency_weight, generator
         self._teacher = (teacher,)  # in tuples, so that they are no sub-modules
@@ -145,26 +148,32 @@ class _FusionTraining(_Training):
         self._average, self._averaged = (average,), (averaged,)
 
     def trained(self) -> nn.Module:
-        return self.model.fusion
+        return nn.ModuleList([self.model.fusion, *([] if self.probe is None else [self.probe])])
 
     def on_train_epoch_start(self) -> None:
         self.model.encoders.eval()
 
     def training_step(self, codes: Tensor) -> Tensor:
         rows, step = codes & 0xFFFFFFFF, decode(int(codes[0]))[1]
-        label, fusion = self.labels[rows], self.model.fusion
+        label = self.labels[rows]
         (teacher,) = self._teacher
         with torch.no_grad():
             target = None if teacher is None else _fuse(teacher, self.clean(step, 0, rows))
-        outputs = [_fuse(self.model, self.views(step, draw, rows), self.generator) for draw in (0, 1)]
-        if teacher is None:
-            losses = [teacher_loss(fusion, output, label, class_weight=self.class_weight) for output in outputs]
-        else:
-            losses = [student_loss(fusion, output, target, label, class_weight=self.class_weight) for output in outputs]
+        shown = [self.views(step, draw, rows) for draw in (0, 1)]
+        outputs = [_fuse(self.model, view, self.generator) for view in shown]
+        losses = [self._loss(output, target, label, view) for output, view in zip(outputs, shown, strict=True)]
         agreement = consistency(outputs[0].logits, outputs[1].logits)
         loss = (losses[0].total + losses[1].total) / 2 + self.consistency_weight * agreement
         self.log_dict(losses[0].terms | {"consistency": agreement.detach(), "loss": loss.detach()})
         return loss
+
+    def _loss(self, output: FusionOutput, target: FusionOutput | None, label: Tensor, shown: Inputs) -> Loss:
+        fusion, weights = self.model.fusion, self.weights
+        if target is None:
+            return teacher_loss(fusion, output, label, weights, self.class_weight)
+        level = torch.stack([shown.level[name] for name in MODALITIES], dim=1)
+        probed = None if self.probe is None else self.probe(output, level)
+        return student_loss(fusion, output, target, label, weights, self.class_weight, probed)
 
     def on_train_batch_end(self, *_: Any) -> None:
         self._average[0].update_parameters(self.model.fusion)
@@ -234,7 +243,7 @@ def fit_encoder(
     log: Path,
     report: Report,
 ) -> float:
-    """Train a unimodal classifier in place; gives the headline on validation of the epoch that was kept."""
+    """Train a unimodal classifier in place; gives how good the kept epoch is on validation."""
     training = _EncoderTraining(
         classifier,
         task,
@@ -262,6 +271,7 @@ def fit_fusion(
     weight_decay: float,
     ema_decay: float,
     consistency_weight: float,
+    weights: LossWeights,
     class_weight: Tensor | None,
     seed: int,
     log: Path,
@@ -277,21 +287,23 @@ def fit_fusion(
     """
     sampler = StepSampler(len(labels), global_batch=min(batch_size, len(labels)), seed=seed)
     loader = DataLoader(_Codes(), batch_size=sampler.global_batch, sampler=sampler)
-    training = _FusionTraining(
-        model,
-        teacher,
-        views,
-        clean,
-        labels,
-        validate,
-        class_weight,
-        consistency_weight,
-        ema_decay,
-        torch.Generator().manual_seed(seed),
-        steps=epochs * sampler.steps_per_epoch,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-    )
+    with seeded(seed):  # what else is trained beside the fusion is drawn here
+        training = _FusionTraining(
+            model,
+            teacher,
+            views,
+            clean,
+            labels,
+            validate,
+            class_weight,
+            consistency_weight,
+            ema_decay,
+            weights,
+            torch.Generator().manual_seed(seed),
+            steps=epochs * sampler.steps_per_epoch,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+        )
     _fit(training, loader, None, epochs, seed, log, report)
     model.load_state_dict(training.best_state)
     model.eval()
@@ -314,7 +326,7 @@ def fit_end_to_end(
     log: Path,
     report: Report,
 ) -> float:
-    """Train encoders and fusion together in place; gives the headline on validation.
+    """Train encoders and fusion together in place; gives how good the kept epoch is on validation.
 
     The loaders give (raw batch, columns); the columns ``row`` and ``noise_step`` are (B,) int64.
     """

@@ -1,15 +1,13 @@
 """A run as the report sees it: a plausible results.json and utterances for the gallery, both deterministic."""
 
-from dataclasses import asdict
-
 import numpy as np
 
 import noise_scheduler as ns
 from recipes.report.gallery import LEVELS
 from recipes.report.results import CONDITIONS
-from recipes.task import classification
+from recipes.task import Emotion
 
-METRICS = ("ua", "wa", "macro_f1")
+METRICS = tuple(metric["name"] for metric in Emotion.metrics)
 LABELS = ["neutral", "happy", "angry", "sad"]
 METHODS = {
     "nmer": ("NMER (VAE), scheduled noise", 0.84, 0.12),
@@ -67,6 +65,12 @@ def fake_results(synthetic=True, runs=3):
                 "parameters": 123456,
                 "scores": scores,
                 "confusion": {"clean": confusion(clean, 110), "noisy/pooled": confusion(clean - loss, 5200)},
+                "calibration_error": {
+                    "clean": around(0.05),
+                    "noisy/pooled": around(0.11),
+                    "missing/pooled": around(0.1),
+                },
+                "reliability": {} if name == "concat" else {"noisy": {m: around(0.7) for m in NOISES}},
                 "latent": None if name == "concat" else latent,
             }
         )
@@ -93,7 +97,7 @@ def fake_results(synthetic=True, runs=3):
         "recipe": "iemocap",
         "corpus_digest": "0123456789abcdef",
         "task": {"name": "iemocap4", "outputs": LABELS, "chance": 0.25},
-        "metrics": [asdict(metric) for metric in classification("iemocap4", LABELS).metrics],
+        "metrics": list(Emotion("iemocap4", LABELS).metrics),
         "corpus": {
             "name": "IEMOCAP layout, synthetic demo corpus" if synthetic else "IEMOCAP",
             "synthetic": synthetic,

@@ -5,7 +5,7 @@ import torch
 from models import create
 from models.encoders import AudioEncoder, TextEncoder, VideoEncoder
 from recipes.raw.conditions import clean_views, conditions, inputs, judge, scheduled_views, zero_vector_views
-from recipes.task import classification
+from recipes.task import Emotion
 
 ROWS, VIEWS, WIDTH = 5, 3, 2
 
@@ -105,7 +105,7 @@ def test_judge_scores_every_condition():
         for name, encoder in encoders.items()
     }
     labels = np.array([0, 1, 2, 3] * 2)
-    judged = judge(model, bank, labels, classification("four", "abcd"))
+    judged = judge(model, bank, labels, Emotion("four", tuple("abcd")))
     six = [judged[f"noisy/{initials}"]["scores"]["ua"] for initials in ("a", "v", "t", "av", "at", "vt")]
     assert judged["noisy/mean"]["scores"]["ua"] == pytest.approx(np.mean(six))
     assert len(judged["noisy/pooled"]["label"]) == 6 * 16

@@ -7,14 +7,11 @@ from collections.abc import Iterator
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from models.diagnostics import active_dimensions, reconstruction_r2
-from models.fusion import FUSIONS, NMER, Concat, Experts, FusionOutput
+from models.fusion import FUSIONS, NMER, Concat, Experts
 from models.losses import (
     LossWeights,
-    central_moment_discrepancy,
-    consistency,
     student_loss,
     teacher_loss,
 )

@@ -1,25 +1,33 @@
+"""Metrics of emotion classes, and their summary over runs: perfect, golden, empty, malformed."""
+
 import numpy as np
 import pytest
 
-from recipes.metrics import area_under_curve, confusion, scores, summary
+from recipes.metrics import confusion, scores, summary
+from recipes.metrics.classification import METRICS
 
 LABEL = np.array([0, 0, 0, 0, 1, 1, 2, 3])
 
 
 def test_perfect():
-    assert scores(LABEL, LABEL, 4) == {"ua": 1.0, "wa": 1.0, "macro_f1": 1.0}
+    assert scores(LABEL, LABEL, 4) == {"ua": 1.0, "wa": 1.0, "weighted_f1": 1.0, "macro_f1": 1.0}
     assert confusion(LABEL, LABEL, 4) == np.diag([4, 2, 1, 1]).tolist()
 
 
 def test_golden():
     """Recalls 3/4, 1/2, 0, 1; F1 by hand from the confusion matrix."""
     predicted = np.array([0, 0, 0, 1, 1, 0, 3, 3])
-    expected_f1 = np.mean([2 * 3 / (4 + 4), 2 * 1 / (2 + 2), 0, 2 * 1 / (1 + 2)])
+    f1 = [2 * 3 / (4 + 4), 2 * 1 / (2 + 2), 0, 2 * 1 / (1 + 2)]
     result = scores(predicted, LABEL, 4)
     assert result["ua"] == pytest.approx((3 / 4 + 1 / 2 + 0 + 1) / 4)
     assert result["wa"] == pytest.approx(5 / 8)
-    assert result["macro_f1"] == pytest.approx(expected_f1)
+    assert result["macro_f1"] == pytest.approx(np.mean(f1))
+    assert result["weighted_f1"] == pytest.approx(np.average(f1, weights=[4, 2, 1, 1]))
     assert confusion(predicted, LABEL, 4) == [[3, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 1], [0, 0, 0, 1]]
+
+
+def test_every_score_is_described():
+    assert [metric["name"] for metric in METRICS] == list(scores(LABEL, LABEL, 4))
 
 
 @pytest.mark.parametrize(
@@ -35,11 +43,3 @@ def test_empty_and_malformed(predicted, label):
 def test_summary():
     assert summary([1.0, 2.0, 4.0]) == {"values": [1.0, 2.0, 4.0], "mean": 2.333333, "std": 1.527525}
     assert summary([0.5])["std"] == 0
-
-
-def test_area_under_curve():
-    assert area_under_curve([0, 0.5, 1], [1, 1, 1]) == 1
-    assert area_under_curve([0, 0.25, 1], [1, 0.5, 0]) == pytest.approx(0.25 * 0.75 + 0.75 * 0.25)
-    for levels, values in (([0], [1]), ([0, 0], [1, 1]), ([0, 1], [1])):
-        with pytest.raises(ValueError, match="rising levels"):
-            area_under_curve(levels, values)

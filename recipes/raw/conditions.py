@@ -4,13 +4,13 @@ Conditions: ``clean``; ``noisy/S`` (the modalities S are noisy, the others clean
 of noise that nothing was trained on) and ``missing/S`` (the modalities S are absent) for the six S = a, v, t, av, at,
 vt; ``…/mean`` is the mean of the six, ``…/pooled`` the six taken as one test set.
 
-Public: `Bank`, `Inputs`, `SIX`, `conditions`, `clean_views`, `scheduled_views`, `zero_vector_views`, `inputs`,
-`predict`, `judge`.
+Public: `Bank`, `Inputs`, `SIX`, `conditions`, `groups`, `clean_views`, `scheduled_views`, `zero_vector_views`,
+`inputs`, `predict`, `selection`, `judge`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,8 +49,12 @@ SIX = {"".join(modality[0] for modality in subset): subset for subset in six_con
 
 def conditions(bank: Bank) -> tuple[str, ...]:
     """All conditions that a bank has views for."""
-    groups = [group for group, name in VIEWS.items() if name in bank[MODALITIES[0]]]
-    return ("clean", *(f"{group}/{initials}" for group in (*groups, "missing") for initials in SIX))
+    return ("clean", *(f"{group}/{initials}" for group in groups(bank) for initials in SIX))
+
+
+def groups(bank: Bank) -> tuple[str, ...]:
+    """The groups of six conditions that a bank has views for."""
+    return (*(group for group, name in VIEWS.items() if name in bank[MODALITIES[0]]), "missing")
 
 
 def clean_views(bank: Bank) -> Views:
@@ -129,19 +133,30 @@ def predict(model: EmotionModel, bank: Bank, condition: str) -> FusionOutput:
     return model.fuse(shown.features, shown.present)
 
 
+def selection(model: EmotionModel, bank: Bank, labels: np.ndarray, task: Task, judged_on: Sequence[str]) -> float:
+    """How good a model is on validation data: the mean over conditions, ``…/mean`` being the mean of a group's six."""
+    values = []
+    for condition in judged_on:
+        group, _, part = condition.partition("/")
+        members = [f"{group}/{initials}" for initials in SIX] if part == "mean" else [condition]
+        outputs = [predict(model, bank, member).logits.numpy() for member in members]
+        values.append(np.mean([task.select(one, labels.repeat(len(one) // len(labels))) for one in outputs]))
+    return float(np.mean(values))
+
+
 def judge(model: EmotionModel, bank: Bank, labels: np.ndarray, task: Task) -> dict[str, dict[str, Any]]:
     """Per condition ``outputs``, ``label`` and, under ``scores``, what the task says; mean and pooled too."""
     judged: dict[str, dict[str, Any]] = {}
-    groups: dict[str, list[dict[str, Any]]] = {}
+    found: dict[str, list[dict[str, Any]]] = {}
     for condition in conditions(bank):
         outputs = predict(model, bank, condition).logits.numpy()
         label = labels.repeat(len(outputs) // len(labels))
         judged[condition] = {"outputs": outputs, "label": label, "scores": task.score(outputs, label)}
         if "/" in condition:
-            groups.setdefault(condition.partition("/")[0], []).append(judged[condition])
-    for group, six in groups.items():
+            found.setdefault(condition.partition("/")[0], []).append(judged[condition])
+    for group, six in found.items():
         outputs, label = (np.concatenate([one[name] for one in six]) for name in ("outputs", "label"))
         judged[f"{group}/pooled"] = {"outputs": outputs, "label": label, "scores": task.score(outputs, label)}
-        means = {m.name: float(np.mean([one["scores"][m.name] for one in six])) for m in task.metrics}
+        means = {name: float(np.mean([one["scores"][name] for one in six])) for name in six[0]["scores"]}
         judged[f"{group}/mean"] = {"scores": means}
     return judged

@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader
 import models
 from models.batch import Batch, collate
 from models.encoders import AudioEncoder, Encoder, TextEncoder, UnimodalClassifier, VideoEncoder
+from models.losses import LossWeights
 from models.model import EmotionModel
 from models.seeding import seeded
 from noise_scheduler import NoiseScheduler
@@ -29,7 +30,7 @@ from recipes.corpora.cache import Cache
 from recipes.files import read_tensors, write_json, write_tensors
 from recipes.jobs import Report, shares
 from recipes.raw.bank import evaluation_bank, load_bank, training_bank
-from recipes.raw.conditions import Views, clean_views, inputs, judge, scheduled_views, zero_vector_views
+from recipes.raw.conditions import Views, clean_views, inputs, scheduled_views, selection, zero_vector_views
 from recipes.raw.judging import judge_model, judge_unimodal
 from recipes.raw.methods import FINETUNED, METHODS, Method
 from recipes.raw.plan import RunPlan
@@ -70,17 +71,17 @@ def encoder_job(plan: RunPlan, modality: str, *, report: Report) -> None:
     write_tensors(plan.encoders / f"{modality}.bank.safetensors", bank)
 
 
-def teacher_job(plan: RunPlan, *, report: Report) -> None:
-    """Train the clean teacher: experts on clean encoders and clean data."""
-    model = _model(plan, _TEACHER)
+def teacher_job(plan: RunPlan, hidden: int, *, report: Report) -> None:
+    """Train the clean teacher of a width: experts on clean encoders and clean data."""
+    model = _model(plan, _TEACHER, hidden=hidden)
     _train_fusion(plan, model, None, _TEACHER, Cache(plan.cache).labels, report)
-    model.save_pretrained(plan.checkpoints / "teacher")
+    model.save_pretrained(plan.teacher(hidden))
 
 
 def fusion_job(plan: RunPlan, name: str, *, report: Report) -> None:
     """Train one method's fusion and judge it. Writes ``METHOD.json`` to `plan.work`."""
     method, labels = METHODS[name], Cache(plan.cache).labels
-    teacher = EmotionModel.from_pretrained(plan.checkpoints / "teacher")
+    teacher = EmotionModel.from_pretrained(plan.teacher(method.teacher_hidden))
     model = _model(plan, method)
     started = time.perf_counter()
     _train_fusion(plan, model, teacher, method, labels, report)
@@ -93,7 +94,7 @@ def fusion_job(plan: RunPlan, name: str, *, report: Report) -> None:
 def finetune_job(plan: RunPlan, *, report: Report) -> None:
     """Fine-tune the whole NMER model under online noise and judge it. Writes ``nmer_finetuned.json``."""
     settings, cache = plan.settings.finetune, Cache(plan.cache)
-    teacher = EmotionModel.from_pretrained(plan.checkpoints / "teacher")
+    teacher = EmotionModel.from_pretrained(plan.teacher(FINETUNED.teacher_hidden))
     model = EmotionModel.from_pretrained(plan.checkpoints / "nmer")
     training, encoding = shares(report, (0.7, 0.3))
     sampler = StepSampler(len(plan.train), global_batch=settings.batch_size, seed=plan.seed)
@@ -141,7 +142,8 @@ def finetune_job(plan: RunPlan, *, report: Report) -> None:
 def done_files(plan: RunPlan) -> dict[str, list[Path]]:
     """Per job the files whose presence means that it is done."""
     files = {m: [plan.encoders / f"{m}.unimodal.json", plan.encoders / f"{m}.bank.safetensors"] for m in MODALITIES}
-    files["teacher"] = [plan.checkpoints / "teacher" / "config.json"]
+    widths = {METHODS[name].teacher_hidden for name in plan.settings.methods} | {FINETUNED.teacher_hidden}
+    files |= {f"teacher{hidden}": [plan.teacher(hidden) / "config.json"] for hidden in widths}
     files |= {name: [plan.work / f"{name}.json"] for name in (*plan.settings.methods, FINETUNED.name)}
     return files
 
@@ -181,14 +183,14 @@ def _train_encoders(
         fit(kind, settings.noisy_epochs, noise, kind, part)
 
 
-def _model(plan: RunPlan, method: Method) -> EmotionModel:
+def _model(plan: RunPlan, method: Method, **overrides: int) -> EmotionModel:
     """A fresh fusion on trained encoders, with features standardised on the clean training rows."""
     encoders: dict[str, Encoder] = {}
     for modality in MODALITIES:
         state = read_tensors(plan.encoders / f"{modality}.encoders.safetensors")
         encoders[modality] = ENCODERS[modality]()
         encoders[modality].load_state_dict(_without_prefix(state, f"{method.encoders}/encoder."))
-    model = models.create(method.fusion, classes=plan.task.outputs, seed=plan.seed, encoders=encoders)
+    model = models.create(method.fusion, classes=plan.task.outputs, seed=plan.seed, encoders=encoders, **overrides)
     model.encoders.requires_grad_(False)
     clean = inputs(load_bank(plan, method.encoders, "train"), "clean")
     model.standardiser.fit(clean.features, clean.present)
@@ -202,8 +204,7 @@ def _train_fusion(
     validation = load_bank(plan, method.encoders, "validation")
 
     def validate(averaged: EmotionModel) -> float:
-        judged = judge(averaged, validation, labels[plan.validation], plan.task)
-        return float(np.mean([judged[condition]["scores"][plan.task.headline] for condition in method.judged_on]))
+        return selection(averaged, validation, labels[plan.validation], plan.task, method.judged_on)
 
     fit_fusion(
         model,
@@ -218,6 +219,7 @@ def _train_fusion(
         weight_decay=settings.weight_decay,
         ema_decay=settings.ema_decay,
         consistency_weight=settings.consistency if method.consistent else 0.0,
+        weights=LossWeights(level=settings.level),
         class_weight=plan.task.class_weight(labels[plan.train]),
         seed=plan.seed,
         log=plan.log(f"{plan.name}/{method.name}"),

@@ -17,8 +17,9 @@ from models.diagnostics import active_dimensions, reconstruction_r2
 from models.encoders import UnimodalClassifier
 from models.model import EmotionModel
 from recipes.corpora.cache import Cache
+from recipes.metrics.robustness import spearman
 from recipes.raw.bank import load_bank
-from recipes.raw.conditions import SIX, VIEWS, Bank, judge, predict
+from recipes.raw.conditions import SIX, Bank, groups, inputs, judge, predict
 from recipes.raw.plan import RunPlan
 from recipes.raw.settings import MODALITIES
 from recipes.raw.views import curve_noises
@@ -31,6 +32,7 @@ def judge_model(
     label = labels[plan.test]
     test, curves = load_bank(plan, kind, "test", folder), load_bank(plan, kind, "curves", folder)
     judged = judge(model, test, label, plan.task)
+    whole = [(name, judged[name]) for name in ("clean", *(f"{group}/pooled" for group in groups(test)))]
     result: dict[str, Any] = {
         "parameters": sum(p.numel() for p in model.fusion.parameters()),
         "scores": {name: one["scores"] for name, one in judged.items()},
@@ -39,6 +41,8 @@ def judge_model(
             for name in ("clean", "noisy/pooled")
         },
         "curves": _curves(plan, model, test, curves, label),
+        "calibration_error": {name: plan.task.calibration_error(one["outputs"], one["label"]) for name, one in whole},
+        "reliability": _reliability(model, test),
         "latent": None,
     }
     if predict(model, test, "clean").mean is not None:
@@ -79,6 +83,32 @@ def _curves(plan: RunPlan, model: EmotionModel, test: Bank, curves: Bank, label:
     return result
 
 
+def _reliability(model: EmotionModel, test: Bank) -> dict[str, dict[str, float]] | None:
+    """Group → modality → rank correlation of its reliability with how clean it is, over clean and noisy test views.
+
+    None for a model that gives no reliability. Views in which the modality is absent do not count.
+    """
+    if predict(model, test, "clean").reliability is None:
+        return None
+    result: dict[str, dict[str, float]] = {}
+    for group in groups(test):
+        if group == "missing":
+            continue
+        result[group] = {}
+        for initials, (modality, *others) in SIX.items():
+            if others:
+                continue
+            reliability, level = [], []
+            for condition in ("clean", f"{group}/{initials}"):
+                shown = inputs(test, condition)
+                there = shown.present[modality]
+                given = _given(predict(model, test, condition).reliability)
+                reliability.append(given[modality][there])
+                level.append(shown.level[modality][there])
+            result[group][modality] = spearman(torch.cat(reliability).numpy(), 1 - torch.cat(level).numpy())
+    return result
+
+
 def _latent(model: EmotionModel, teacher: EmotionModel, test: Bank, clean_test: Bank) -> dict[str, Any]:
     """Is the auto-encoder at work: active dimensions, KL, and R² of the reconstruction of the clean teacher's view.
 
@@ -86,12 +116,8 @@ def _latent(model: EmotionModel, teacher: EmotionModel, test: Bank, clean_test: 
     """
     target = predict(teacher, clean_test, "clean").joint
     result: dict[str, Any] = {"reconstruction_r2": {}, "unmended_r2": {}}
-    groups = {"clean": ["clean"]} | {
-        f"{group}/pooled": [f"{group}/{initials}" for initials in SIX]
-        for group in (*VIEWS, "missing")
-        if group == "missing" or VIEWS[group] in test[MODALITIES[0]]
-    }
-    for name, conditions in groups.items():
+    sets = {f"{group}/pooled": [f"{group}/{initials}" for initials in SIX] for group in groups(test)}
+    for name, conditions in ({"clean": ["clean"]} | sets).items():
         outputs = [predict(model, test, condition) for condition in conditions]
         unmended = torch.cat([predict(teacher, clean_test, condition).joint for condition in conditions])
         repeated = target.repeat_interleave(len(unmended) // len(target) // len(conditions), 0)

@@ -28,6 +28,8 @@ class Method:
     """What its fusion is trained on: clean data, zero vectors, or scheduled noise."""
     judged_on: tuple[str, ...] = _ALL
     """Conditions of the validation data whose mean selects the epoch: those that it is trained for."""
+    teacher_hidden: int = 64
+    """Width of the clean teacher whose joint representation it reconstructs."""
     consistent: bool = True
     """Trained with the consistency between two views of an utterance."""
 
@@ -53,7 +55,7 @@ _KNOWN = (
     Method("poe_vae", "poe_vae", "PoE VAE, scheduled noise"),
     Method("mopoe_vae", "mopoe_vae", "MoPoE VAE, scheduled noise"),
     Method("tfr_net", "tfr_net", "TFR-Net, scheduled noise"),
-    Method("nmer_paper", "nmer_paper", "NMER as published, corrected, scheduled noise"),
+    Method("nmer_paper", "nmer_paper", "NMER as published, corrected, scheduled noise", teacher_hidden=128),
     Method("nmer_broad", "nmer", "NMER, scheduled broad noise", "broad"),
     Method("concat_broad", "concat", "Concatenation, scheduled broad noise", "broad"),
     _zero("nmer_zero", "nmer", "NMER"),

@@ -63,6 +63,10 @@ class RunPlan:
         """Folder of the run's models."""
         return self.out / "checkpoints" / self.name
 
+    def teacher(self, hidden: int) -> Path:
+        """Folder of the clean teacher of a width."""
+        return self.checkpoints / f"teacher{hidden}"
+
     @property
     def fusion_steps(self) -> int:
         """Optimiser steps of a fusion's training."""

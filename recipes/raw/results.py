@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -43,7 +42,7 @@ def merge(recipe: Recipe, corpus: Corpus, cache: Cache, plans: Sequence[RunPlan]
         "corpus": _corpus(recipe, corpus, cache),
         "corpus_digest": cache.folder.name,
         "task": {"name": task.name, "outputs": list(task.outputs), "chance": round(task.chance, 6)},
-        "metrics": [asdict(metric) for metric in task.metrics],
+        "metrics": list(task.metrics),
         "labels": list(task.classes),
         "protocol": {
             "name": _PROTOCOL,
@@ -75,7 +74,7 @@ def merge(recipe: Recipe, corpus: Corpus, cache: Cache, plans: Sequence[RunPlan]
 
 def _selection(task: Task) -> str:
     return (
-        f"Weights of the epoch with the best mean {task.metrics[0].label} on the validation speakers, under the "
+        f"Weights of the epoch with the best mean {task.selection} on the validation speakers, under the "
         "conditions that the method is trained for; the test speakers were never used for selection."
     )
 
@@ -104,12 +103,21 @@ def _method(method: Method, runs: Sequence[Mapping[str, Any]], task: Task) -> di
         "training": method.training,
         "parameters": runs[0]["parameters"],
         "scores": {
-            condition: {m.name: summary([run["scores"][condition][m.name] for run in runs]) for m in task.metrics}
+            condition: {m["name"]: summary([run["scores"][condition][m["name"]] for run in runs]) for m in task.metrics}
             for condition in runs[0]["scores"]
         },
         "confusion": {
             condition: np.sum([run["confusion"][condition] for run in runs], axis=0).tolist()
             for condition in ("clean", "noisy/pooled")
+        },
+        "calibration_error": {
+            condition: summary([run["calibration_error"][condition] for run in runs])
+            for condition, value in runs[0]["calibration_error"].items()
+            if value is not None
+        },
+        "reliability": {
+            group: {m: summary([run["reliability"][group][m] for run in runs]) for m in MODALITIES}
+            for group in runs[0]["reliability"] or {}
         },
         "latent": _latent([run["latent"] for run in runs]),
     }
@@ -186,7 +194,7 @@ def _claims(
         checked.append(
             {
                 "text": claim.text,
-                "required": f">= {claim.bound:g} points of {task.metrics[0].label}",
+                "required": f">= {claim.bound:g} points of {task.metrics[0]['label']}",
                 "measured": measured,
                 "holds": holds,
                 "why": why,

@@ -31,6 +31,7 @@ from recipes.files import read_json, write_json
 from recipes.jobs import Job, run_jobs
 from recipes.raw.jobs import done_files, encoder_job, finetune_job, fusion_job, teacher_job
 from recipes.raw.methods import FINETUNED
+from recipes.raw.methods import methods as methods_of
 from recipes.raw.plan import RunPlan
 from recipes.raw.recipe import Corpus, Recipe
 from recipes.raw.results import merge
@@ -111,7 +112,8 @@ def run(recipe: Recipe, settings: RawSettings, options: argparse.Namespace, cons
     folds = {plan.encoder_name: plan for plan in plans}.values()
     encoders = [_job(p, p.encoder_name, m, encoder_job, p, m) for m in ("video", "audio", "text") for p in folds]
     run_jobs("Encoders and banks of noisy views", encoders, options.workers, console)
-    teachers = [_job(p, p.name, "teacher", teacher_job, p) for p in plans]
+    widths = sorted({method.teacher_hidden for method in methods_of(settings.methods)})
+    teachers = [_job(p, p.name, f"teacher{hidden}", teacher_job, p, hidden) for hidden in widths for p in plans]
     run_jobs("Clean teachers", teachers, options.workers, console)
     fusions = [_job(p, p.name, name, fusion_job, p, name) for name in settings.methods for p in plans]
     run_jobs("Fusions", fusions, options.workers, console)

@@ -62,6 +62,7 @@ class FusionSettings:
     weight_decay: float
     ema_decay: float
     consistency: float
+    level: float
 
     def __post_init__(self) -> None:
         _at_least(self, epochs=1, batch_size=1)

@@ -18,6 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from noise_scheduler.survey import Survey
+from recipes.metrics import Metric
 
 from .markup import mean_std, number, percent, text
 from .results import Claim, Curve, Summary
@@ -72,15 +73,19 @@ def legend(labels: Sequence[str]) -> str:
 
 
 def curve_chart(
-    curve: Curve, order: Mapping[str, int], metric: str, chance: float, score_range: tuple[float, float]
+    curve: Curve,
+    order: Mapping[str, int],
+    chance: float | None,
+    value_range: tuple[float, float],
+    metric: Metric,
 ) -> str:
-    """The headline against the level of one noise, a line per method with its standard deviation as a band.
+    """A metric against the level of one noise, a line per method with its standard deviation as a band.
 
     Args:
         order: name of each method to be shown → its place in the list, which gives colour and marker.
-        metric: what the headline is called.
-        chance, score_range: shares in [0, 1].
+        chance, value_range: in the metric's own unit; no line for chance if there is none.
     """
+    scale, label = (100, f"{metric['label']} (%)") if metric["percent"] else (1, metric["label"])
     with matplotlib.rc_context(_STYLE | {"svg.hashsalt": curve["modality"] + curve["noise"]}):
         chart = Figure(figsize=(3.3, 2.5))
         axes = chart.add_subplot()
@@ -88,21 +93,22 @@ def curve_chart(
         for name, index in order.items():
             if name not in curve["methods"]:
                 continue
-            line = curve["methods"][name]
-            mean = [100 * point["mean"] for point in line["score"]]
-            std = [100 * (point["std"] or 0.0) for point in line["score"]]
+            points = curve["methods"][name]["score"]
+            mean = [scale * point["mean"] for point in points]
+            std = [scale * (point["std"] or 0.0) for point in points]
             shade = f"#0a0b{index % COLOURS:02x}"
             low, high = ([m + sign * s for m, s in zip(mean, std, strict=True)] for sign in (-1, 1))
             axes.fill_between(levels, low, high, color=shade, alpha=0.15, linewidth=0)
             marker = _MARKERS[index % len(_MARKERS)]
             axes.plot(levels, mean, color=shade, marker=marker, markersize=4, linewidth=1.6)
-        axes.axhline(100 * chance, color=_MUTED, linestyle=(0, (4, 3)), linewidth=1)
-        axes.annotate("chance", (levels[0], 100 * chance), (0, 2), textcoords="offset points", fontsize=7.5)
-        scale = "uncalibrated" if curve["scale"] == "native" else f"scale: {curve['scale']}"
-        axes.set(xlabel=f"noise level ({scale})", ylabel=f"{metric} (%)", ylim=[100 * end for end in score_range])
+        if chance is not None:
+            axes.axhline(scale * chance, color=_MUTED, linestyle=(0, (4, 3)), linewidth=1)
+            axes.annotate("chance", (levels[0], scale * chance), (0, 2), textcoords="offset points", fontsize=7.5)
+        measured = "uncalibrated" if curve["scale"] == "native" else f"scale: {curve['scale']}"
+        axes.set(xlabel=f"noise level ({measured})", ylabel=label, ylim=[scale * end for end in value_range])
         axes.set_xticks(levels, [f"{level:g}" for level in levels])
         axes.set_title(curve["noise"])
-        return _svg(chart, f"{metric} against the level of {curve['noise']}")
+        return _svg(chart, f"{metric['label']} against the level of {curve['noise']}")
 
 
 def level_chart(trained: Survey) -> str:

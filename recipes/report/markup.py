@@ -3,13 +3,15 @@
 Everything that comes from outside is escaped here; functions that take finished markup say so.
 
 Public: `text`, `percent`, `number`, `mean_std`, `noise_label`, `condition_label`, `score_table`, `table`,
-`figure`.
+`figure`, `document`.
 """
 
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from string import Template
 
 from .results import Summary
 
@@ -101,3 +103,19 @@ def score_table(
 def figure(content: str, caption: str, *, extra_class: str = "") -> str:
     """A figure with its caption; both are markup."""
     return f'<figure class="{extra_class}">{content}<figcaption>{caption}</figcaption></figure>\n'
+
+
+def document(
+    title: str, sections: Mapping[str, str], *, banner: str = "", headline: str = "", overview: str = ""
+) -> str:
+    """A whole page in the style of the report: sections by title, with contents; all but the titles is markup."""
+    anchors = {name: name.lower().replace(" ", "-") for name in sections}
+    contents = "".join(f'<li><a href="#{anchors[name]}">{text(name)}</a></li>' for name in sections)
+    body = "".join(
+        f'<section id="{anchors[name]}"><h2>{text(name)}</h2>\n{section}</section>\n'
+        for name, section in sections.items()
+    )
+    template = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
+    return template.substitute(
+        title=text(title), banner=banner, headline=headline, overview=overview, contents=contents, sections=body
+    )

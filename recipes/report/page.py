@@ -1,13 +1,11 @@
 """The sections of the report, in the order in which they are read.
 
-Public: `page`.
+Public: `page`, `SYNTHETIC`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from string import Template
 from typing import Any, Literal
 
 from noise_scheduler import NoiseScheduler
@@ -15,7 +13,7 @@ from noise_scheduler.survey import survey
 
 from . import charts
 from .gallery import gallery
-from .markup import condition_label, figure, mean_std, number, percent, score_table, table, text
+from .markup import condition_label, document, figure, mean_std, number, percent, score_table, table, text
 from .results import SIX, Claim, Method, Results, Summary
 
 _RECONSTRUCTED = {
@@ -29,11 +27,12 @@ _GROUPS = {
     "heldout": "the same under types of noise that nothing was trained on",
     "missing": "the named modalities absent, the others clean",
 }
-_SYNTHETIC = (
+SYNTHETIC = (
     '<aside class="banner" role="note"><b>All data are synthetic.</b> Faces are drawn, voices are spoken by a '
     "machine and sentences come from templates. This report shows that the method works as a piece of machinery; "
     "it says nothing about human emotion.</aside>"
 )
+"""The banner over figures of synthetic data. Markup."""
 
 
 def page(results: Results, samples: Sequence[Mapping[str, Any]], scheduler: NoiseScheduler) -> str:
@@ -50,25 +49,19 @@ def page(results: Results, samples: Sequence[Mapping[str, Any]], scheduler: Nois
         "Curves": _curves(results),
         "Confusion matrices": _confusions(results),
         "Latent diagnostics": _latent(results["methods"]),
+        "Confidence": _confidence(results["methods"]),
         "Single modalities": _unimodal(results),
         "Schedule": _schedule(results, scheduler),
         "Corpus": _corpus(results),
         "Protocol": _protocol(results),
         "Gallery": _gallery(samples, scheduler, results["labels"]),
     }
-    anchors = {title: title.lower().replace(" ", "-") for title in sections}
-    contents = "".join(f'<li><a href="#{anchors[title]}">{title}</a></li>' for title in sections)
-    body = "".join(
-        f'<section id="{anchors[title]}"><h2>{title}</h2>\n{section}</section>\n' for title, section in sections.items()
-    )
-    template = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
-    return template.substitute(
-        title=text(f"Robustness report: {results['corpus']['name']}"),
-        banner=_SYNTHETIC if results["corpus"]["synthetic"] else "",
+    return document(
+        f"Robustness report: {results['corpus']['name']}",
+        sections,
+        banner=SYNTHETIC if results["corpus"]["synthetic"] else "",
         headline=_headline(results),
         overview=_overview(results),
-        contents=contents,
-        sections=body,
     )
 
 
@@ -185,9 +178,8 @@ def _curves(results: Results) -> str:
     labels = [method["label"] for method in results["methods"]][: charts.COLOURS]
     content = charts.legend(labels)
     for modality in dict.fromkeys(curve["modality"] for curve in curves):
-        shown = [
-            charts.curve_chart(c, shown_order, metric, chance, score_range) for c in curves if c["modality"] == modality
-        ]
+        own = [curve for curve in curves if curve["modality"] == modality]
+        shown = [charts.curve_chart(c, shown_order, chance, score_range, results["metrics"][0]) for c in own]
         content += f'<h4>Noise on {text(modality)} alone</h4><div class="multiples">{"".join(shown)}</div>\n'
     caption = (
         f"{text(metric)} against the level of one noise on one modality while the others are clean. Lines are means, "
@@ -268,6 +260,33 @@ def _latent(methods: Sequence[Method]) -> str:
         + "</p>"
     )
     return note + table("What the latent variable carries", head, rows, extra_class="scores")
+
+
+def _confidence(methods: Sequence[Method]) -> str:
+    conditions = list(methods[0]["calibration_error"])
+    rows: list[tuple[str, list[Summary | None]]] = [
+        (_swatch(index, method), [method["calibration_error"].get(c) for c in conditions])
+        for index, method in enumerate(methods)
+    ]
+    parts = ""
+    if conditions:
+        head = ["Method", *(text(condition.partition("/")[0]) for condition in conditions)]
+        caption = "Expected calibration error in per cent: how far confidence is from accuracy; the least is bold"
+        parts = score_table(caption, head, rows, lowest=True)
+    telling = [(index, method) for index, method in enumerate(methods) if method["reliability"]]
+    if telling:
+        columns = [(group, m) for group, by_modality in telling[0][1]["reliability"].items() for m in by_modality]
+        head = ["Method", *(f"{text(m)}, {text(group)}" for group, m in columns)]
+        body: list[tuple[str, list[Summary | None]]] = [
+            (_swatch(index, method), [method["reliability"][group][m] for group, m in columns])
+            for index, method in telling
+        ]
+        caption = (
+            "Does reliability tell? Rank correlation of a modality's reliability with how clean it is, over clean and "
+            "noisy test views: 1 is perfect, 0 no relation"
+        )
+        parts += score_table(caption, head, body, scale=1.0, decimals=2)
+    return parts or "<p>No method of this run gives a confidence.</p>"
 
 
 def _unimodal(results: Results) -> str:

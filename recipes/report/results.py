@@ -27,6 +27,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
+from recipes.metrics import Metric
+
 SCHEMA = 2
 SIX = ("a", "v", "t", "av", "at", "vt")
 CONDITIONS = (
@@ -47,17 +49,6 @@ class Summary(TypedDict):
     mean: float
     std: float | None
     """Sample standard deviation; null where there is one run."""
-
-
-class Metric(TypedDict):
-    """A figure of merit."""
-
-    name: str
-    label: str
-    meaning: str
-    higher_is_better: bool
-    percent: bool
-    """Shown times 100."""
 
 
 class Task(TypedDict):
@@ -139,6 +130,10 @@ class Method(TypedDict):
     """By condition, all of `CONDITIONS` at least, and metric."""
     confusion: dict[Literal["clean", "noisy/pooled"], list[list[int]]]
     """Counts summed over the runs; rows are the truth, in the order of `Results.labels`."""
+    calibration_error: dict[str, Summary]
+    """By condition, the expected calibration error (Guo et al., ICML 2017) in [0, 1]; empty for a value."""
+    reliability: dict[str, dict[str, Summary]]
+    """Group of conditions → modality → rank correlation of its reliability with how clean it is; empty for none."""
     latent: Latent | None
 
 

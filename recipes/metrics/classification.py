@@ -1,16 +1,14 @@
-"""Metrics of four-class emotion recognition, over predictions and labels as int arrays of one shape (N,).
+"""Metrics of emotion classes, over predictions and labels as int arrays of one shape (N,).
 
 UA (unweighted accuracy) is the mean recall over the classes, WA (weighted accuracy) plain accuracy, as in the
-IEMOCAP literature. Counting is torchmetrics'.
+IEMOCAP literature. Weighted F1 weighs the F1 of a class by how often it is the label. Counting is torchmetrics'.
 
-Public: `scores`, `confusion`, `summary`, `area_under_curve`.
+Public: `scores`, `confusion`, `METRICS`, `Metric`, `metric`.
 """
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +23,38 @@ from torchmetrics.functional.classification import (
 Labels = npt.NDArray[np.int64]
 
 
+class Metric(TypedDict):
+    """How a metric is shown; results.json lists one per key of its scores."""
+
+    name: str
+    label: str
+    meaning: str
+    higher_is_better: bool
+    percent: bool
+    """A share in [0, 1], shown in per cent."""
+
+
+def metric(name: str, label: str, meaning: str, *, higher_is_better: bool = True, percent: bool = True) -> Metric:
+    """One entry of a `METRICS`."""
+    return {
+        "name": name,
+        "label": label,
+        "meaning": meaning,
+        "higher_is_better": higher_is_better,
+        "percent": percent,
+    }
+
+
+METRICS: tuple[Metric, ...] = (
+    metric("ua", "UA", "unweighted accuracy, the mean of the recalls of the classes"),
+    metric("wa", "WA", "weighted accuracy, the share of utterances that is right"),
+    metric("weighted_f1", "Weighted F1", "the mean of the F1 of the classes, weighted by how often each is the label"),
+    metric("macro_f1", "Macro-F1", "the mean of the F1 of the classes"),
+)
+
+
 def scores(predicted: Labels, label: Labels, classes: int) -> dict[str, float]:
-    """``{"ua", "wa", "macro_f1"}``, each in [0, 1]; classes that never occur do not count.
+    """The `METRICS` by name, each in [0, 1]; classes that never occur do not count.
 
     Raises:
         ValueError: shapes differ, nothing to score, or a class index outside [0, classes).
@@ -35,6 +63,7 @@ def scores(predicted: Labels, label: Labels, classes: int) -> dict[str, float]:
     return {
         "ua": float(multiclass_recall(p, t, num_classes=classes, average="macro")),
         "wa": float(multiclass_accuracy(p, t, num_classes=classes, average="micro")),
+        "weighted_f1": float(multiclass_f1_score(p, t, num_classes=classes, average="weighted")),
         "macro_f1": float(multiclass_f1_score(p, t, num_classes=classes, average="macro")),
     }
 
@@ -44,24 +73,6 @@ def confusion(predicted: Labels, label: Labels, classes: int) -> list[list[int]]
     p, t = _checked(predicted, label, classes)
     counts: list[list[int]] = multiclass_confusion_matrix(p, t, num_classes=classes).tolist()
     return counts
-
-
-def summary(values: Sequence[float]) -> dict[str, Any]:
-    """``{"values", "mean", "std"}`` of one figure per run; std is the sample's, 0 for a single run."""
-    rounded = [round(float(value), 6) for value in values]
-    spread = statistics.stdev(rounded) if len(rounded) > 1 else 0.0
-    return {"values": rounded, "mean": round(statistics.fmean(rounded), 6), "std": round(spread, 6)}
-
-
-def area_under_curve(levels: Sequence[float], values: Sequence[float]) -> float:
-    """Area under `values` over `levels` by the trapezoid rule, divided by the range of levels.
-
-    Raises:
-        ValueError: fewer than two levels, or levels that do not rise.
-    """
-    if len(levels) != len(values) or len(levels) < 2 or any(np.diff(levels) <= 0):
-        raise ValueError(f"need as many values as rising levels, at least two, not {len(values)} at {list(levels)}")
-    return float(np.trapezoid(values, levels) / (levels[-1] - levels[0]))
 
 
 def _checked(predicted: Labels, label: Labels, classes: int) -> tuple[torch.Tensor, torch.Tensor]:
