@@ -217,12 +217,13 @@ def _check_features(source: Source, keys: Iterable[str], problems: list[Problem]
 
 
 def _features_fault(file: Any, key: str, dim: int) -> str | None:
-    if key not in file:
-        return "is missing"
-    if not hasattr(file[key], "dtype"):
-        return "is a group, expected an array"
     try:
-        return array_fault(file[key][()], dim)
+        stored = file.get(key)
+        if stored is None:
+            return "is missing"
+        if not hasattr(stored, "dtype"):
+            return "is a group, expected an array"
+        return array_fault(stored[()], dim)
     except OSError as error:
         return f"cannot be read ({error})"
 

@@ -86,11 +86,7 @@ def write_mmsa(path: Path, *, seed: int = 0, samples: int = 300, aligned: bool =
     if samples < 20:
         raise ValueError(f"samples must be at least 20, got {samples}")
     sizes = _shares(samples, mmsa.RELEASE_SIZES)
-    first = np.cumsum([0, *sizes])
-    content = {
-        part: _mmsa_part(seed, range(start, start + size), aligned)
-        for part, start, size in zip(mmsa.PARTS, first, sizes, strict=False)
-    }
+    content = {part: _mmsa_part(seed, part, size, aligned) for part, size in zip(mmsa.PARTS, sizes, strict=True)}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -223,37 +219,37 @@ def _write_statistics(root: Path) -> None:
 # MMSA
 
 
-def _mmsa_part(seed: int, numbers: range, aligned: bool) -> dict[str, Any]:
-    """One of train, valid and test, with the keys of the release in its order."""
+def _mmsa_part(seed: int, name: str, size: int, aligned: bool) -> dict[str, Any]:
+    """One of train, valid and test, with the keys of the release in its order; seven clips of each video."""
     lengths = mmsa.ALIGNED_STEPS if aligned else mmsa.UNALIGNED_STEPS
     rates = {"audio": 20.0, "video": 15.0}
-    features = {name: np.zeros((len(numbers), lengths[name], dim), np.float32) for name, dim in mmsa.DIMS.items()}
-    used = {name: np.zeros(len(numbers), np.int64) for name in mmsa.DIMS}
-    tokens = np.zeros((len(numbers), 3, lengths["text"]), np.int64)
+    features = {kind: np.zeros((size, lengths[kind], dim), np.float32) for kind, dim in mmsa.DIMS.items()}
+    used = {kind: np.zeros(size, np.int64) for kind in mmsa.DIMS}
+    tokens = np.zeros((size, 3, lengths["text"]), np.int64)
     ids, texts, sentiments = [], [], []
     modalities = _modalities(seed, mmsa.DIMS)
-    for row, number in enumerate(numbers):
-        video, clip = f"demo{number // 7:07d}", number % 7
-        rng = stream(seed, "sample", number)
+    for row in range(size):
+        video = f"{name}{row // 7:06d}"
+        rng = stream(seed, "sample", name, row)
         sentiment = round(float(np.clip(rng.normal(0.3, 1.3), -3, 3)) * 3) / 3
         words = int(np.clip(rng.lognormal(2.7, 0.5), 1, lengths["text"] - 2))
         for modality in modalities:
-            name = modality.name
-            if name == "text" or aligned:
+            kind = modality.name
+            if kind == "text" or aligned:
                 steps = words + 2  # with [CLS] and [SEP]
             else:
-                steps = int(min(max(1, words / 2.5 * rates[name]), lengths[name]))
-            axis = SEPARATION * stream(seed, "axis", name).standard_normal(INNER, dtype=np.float32)
+                steps = int(min(max(1, words / 2.5 * rates[kind]), lengths[kind]))
+            axis = SEPARATION * stream(seed, "axis", kind).standard_normal(INNER, dtype=np.float32)
             cue = axis * np.float32(sentiment / 1.3)
-            features[name][row, :steps] = modality.sequence(rng, cue, _group_place(seed, name, video), steps)
-            used[name][row] = steps
+            features[kind][row, :steps] = modality.sequence(rng, cue, _group_place(seed, kind, video), steps)
+            used[kind][row] = steps
         # The encoder writes something at padding too; only its mask tells.
         tail = features["text"][row, words + 2 :]
         tail[:] = 0.1 * rng.standard_normal(tail.shape, dtype=np.float32)
         tokens[row, 0, : words + 2] = [101, *rng.integers(1000, 30000, words), 102]
         tokens[row, 1, : words + 2] = 1
         mood = "neu" if abs(sentiment) < 0.5 else "hap" if sentiment > 0 else "sad"
-        ids.append(f"{video}$_${clip}")
+        ids.append(f"{video}$_${row % 7}")
         texts.append(sentence({mood: 1.0}, rng))
         sentiments.append(sentiment)
     labels = np.array(sentiments, np.float32)
