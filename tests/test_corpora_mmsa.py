@@ -115,6 +115,22 @@ def test_without_lengths_padding_ends_at_the_last_step_that_is_not_zero(content:
         assert len(corpus[i]["features"]["audio"]) == expected["audio_lengths"][i]
 
 
+def test_columns_of_pandas_and_doubles_are_the_same(whole: Path, content: Content, tmp_path: Path) -> None:
+    expected = read(whole / "unaligned_50.pkl", tmp_path)
+    for part in content.values():
+        for key in ("id", "raw_text", "annotations", "regression_labels", "audio_lengths"):
+            part[key] = np.array(list(part[key]), dtype=object)
+        part["audio"] = part["audio"].astype(np.float64)
+        part["text_bert"] = part["text_bert"].astype(np.float32)
+    content["train"]["raw_text"][0] = None
+    found = read(written(tmp_path, content), tmp_path / "cache")
+    assert found.ids == expected.ids
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    for modality, values in found[5]["features"].items():
+        assert values.dtype == np.float32
+        np.testing.assert_array_equal(values, expected[5]["features"][modality])
+
+
 def test_fold_and_groups_keep_videos_apart(whole: Path, tmp_path: Path) -> None:
     corpus = read(whole / "aligned_50.pkl", tmp_path)
     (fold,) = corpus.folds

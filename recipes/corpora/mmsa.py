@@ -8,12 +8,13 @@ A pickle of {train, valid, test}, each a mapping of
     text_bert                 (N, 3, 50) token ids, mask, segment ids
     id                        N texts "VIDEO$_$CLIP"
     regression_labels         (N,) sentiment from -3 to 3
-    audio_lengths, vision_lengths   N steps in use; in unaligned files only
+    audio_lengths, vision_lengths   N, steps up to the first that sums to 0, at least 1; in unaligned files only
     raw_text, annotations, classification_labels    not used here
 
 16326, 1871 and 4659 samples in the release. Sequences are padded at their ends; the padding is cut off here. Steps in
 use are, of text, those of its mask; of audio and video, their lengths where the file has them, else all up to the last
-that is not zero; in an aligned file, where step t is token t in every modality, the longest of the three for all.
+that is not zero; in an aligned file, where step t is token t in every modality ([CLS] and [SEP] are zeros in audio and
+vision), the longest of the three for all.
 
 Quirks: -inf in audio becomes 0, as in MMSA, and labels outside [-3, 3] are clamped; both are counted in `notes`.
 
@@ -26,8 +27,9 @@ pickles of that name.
 
 Public: read, DIMS, PARTS, RELEASE_SIZES, ALIGNED_STEPS, UNALIGNED_STEPS.
 
-Source: Mao et al., M-SENA: an integrated platform for multimodal sentiment analysis, ACL 2022; layout and -inf after
-src/MMSA/data_loader.py and config of https://github.com/thuiar/MMSA. CMU-MOSEI: Zadeh et al., ACL 2018.
+Source: Mao et al., M-SENA: an integrated platform for multimodal sentiment analysis, ACL 2022; layout after
+data_loader.py, config_regression.json, TextPre.py and getLengths.py of https://github.com/thuiar/MMSA. CMU-MOSEI: Zadeh
+et al., Multimodal language analysis in the wild, ACL 2018.
 """
 
 from __future__ import annotations
@@ -185,6 +187,8 @@ def _part(file: Path, content: Any, name: str) -> _Part:
             raise CorpusError(f"{where}: no key {key!r}; found {', '.join(sorted(map(str, part)))}")
         try:
             values = np.asarray(part[key])
+            if values.dtype.hasobject:  # a column of pandas
+                values = np.array(values.tolist())
         except ValueError as error:
             raise CorpusError(f"{where}: {key}: {error}") from error
         fits = values.ndim == len(shape) and all(

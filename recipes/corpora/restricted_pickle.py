@@ -5,7 +5,8 @@ few functions with which numpy (1 and 2, protocols 2 to 5) pickles its arrays an
 `complex` and empty `bytes`; everything else is refused by name. Even those names do not lead to numpy's own objects:
 each leads to a function of this module that checks its arguments, because `numpy.dtype`, `ndarray.__setstate__` and
 `ndarray` itself take arguments with which a file could reach memory that is not its own. Element types are therefore
-bool, int, uint, float, complex, bytes (S) and str (U); object arrays, records, dates and subclasses are refused.
+bool, int, uint, float, complex, bytes (S) and str (U); records, dates and subclasses are refused. An array of objects,
+as pandas leaves them, may hold numbers and text and None, and no other object.
 
 A file can still ask for much memory: an array lies in memory as a whole.
 
@@ -28,7 +29,8 @@ from recipes.corpora import CorpusError
 
 __all__ = ["load"]
 
-_ELEMENT = re.compile(r"(b1|[iu][1248]|f[248]|c(?:8|16)|[SU]\d{1,6})")
+_ELEMENT = re.compile(r"(b1|[iu][1248]|f[248]|c(?:8|16)|[SU]\d{1,6}|O8?)")
+_PLAIN_TYPES = (str, bytes, bool, int, float, complex, type(None), np.generic)
 
 
 def load(file: Path) -> Any:
@@ -90,9 +92,10 @@ class _Array(np.ndarray[Any, Any]):
     def __setstate__(self, state: Any) -> None:
         *_, shape, element, fortran_order, data = state
         dtype = _dtype_of(element)
-        if not isinstance(data, bytes):
-            raise _Refused(f"an array whose content is a {type(data).__name__}")
-        super().__setstate__((1, _shape_of(shape, len(data) // max(dtype.itemsize, 1)), dtype, fortran_order, data))
+        if not isinstance(data, list if dtype.hasobject else bytes):
+            raise _Refused(f"an array of {dtype} whose content is a {type(data).__name__}")
+        count = len(data) if dtype.hasobject else len(data) // max(dtype.itemsize, 1)
+        super().__setstate__((1, _shape_of(shape, count), dtype, fortran_order, data))
 
 
 def _reconstruct(kind: object, shape: object, code: object) -> npt.NDArray[Any]:
@@ -108,7 +111,7 @@ def _no_array(*args: object) -> None:
 
 def _scalar(element: object, data: object = None) -> Any:
     dtype = _dtype_of(element)
-    if not isinstance(data, bytes) or len(data) != dtype.itemsize:
+    if dtype.hasobject or not isinstance(data, bytes) or len(data) != dtype.itemsize:
         raise _Refused("a scalar without its value")
     if dtype.itemsize == 0:
         return dtype.type()
@@ -117,8 +120,8 @@ def _scalar(element: object, data: object = None) -> Any:
 
 def _from_buffer(data: object, element: object, shape: object, order: str) -> npt.NDArray[Any]:
     dtype = _dtype_of(element)
-    if not isinstance(data, bytes | bytearray | memoryview):
-        raise _Refused(f"an array whose content is a {type(data).__name__}")
+    if dtype.hasobject or not isinstance(data, bytes | bytearray | memoryview):
+        raise _Refused(f"an array of {dtype} whose content is a {type(data).__name__}")
     flat = np.frombuffer(data, dtype)
     return flat.reshape(_shape_of(shape, flat.size), order="F" if order == "F" else "C").view(_Array)
 
@@ -181,6 +184,9 @@ class _Unpickler(pickle.Unpickler):
 def _plain(value: Any) -> Any:
     """`value` with ordinary arrays, without the stand-ins of this module."""
     if isinstance(value, _Array):
+        held = value.flat if value.dtype.hasobject else ()
+        if foreign := {type(item).__name__ for item in held if not isinstance(item, _PLAIN_TYPES)}:
+            raise _Refused(f"an array of objects that holds {', '.join(sorted(foreign))}")
         return value.view(np.ndarray)
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}

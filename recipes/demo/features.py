@@ -234,14 +234,17 @@ def _mmsa_part(seed: int, name: str, size: int, aligned: bool) -> dict[str, Any]
         sentiment = round(float(np.clip(rng.normal(0.3, 1.3), -3, 3)) * 3) / 3
         words = int(np.clip(rng.lognormal(2.7, 0.5), 1, lengths["text"] - 2))
         for modality in modalities:
-            kind = modality.name
-            if kind == "text" or aligned:
+            kind, first = modality.name, 0
+            if kind == "text":
                 steps = words + 2  # with [CLS] and [SEP]
+            elif aligned:
+                first, steps = 1, words
             else:
                 steps = int(min(max(1, words / 2.5 * rates[kind]), lengths[kind]))
             axis = SEPARATION * stream(seed, "axis", kind).standard_normal(INNER, dtype=np.float32)
             cue = axis * np.float32(sentiment / 1.3)
-            features[kind][row, :steps] = modality.sequence(rng, cue, _group_place(seed, kind, video), steps)
+            made = modality.sequence(rng, cue, _group_place(seed, kind, video), steps)
+            features[kind][row, first : first + steps] = made
             used[kind][row] = steps
         # The encoder writes something at padding too; only its mask tells.
         tail = features["text"][row, words + 2 :]
