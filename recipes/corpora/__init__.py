@@ -4,14 +4,16 @@ A reader turns the files of a release into a list of utterances and reports what
 anything is trained on it. What is wrong is a `Problem`; a reader collects all of them and raises one
 `CorpusError`, or, where the user asked to skip bad input, leaves the utterances out and lists them.
 
-Public: CorpusError, Problem, raise_problems. Modules: iemocap (reader, folds), face (crop), cache.
+Public: CorpusError, Problem, raise_problems, is_synthetic. Modules: iemocap (reader, folds), mmin and mmsa (readers of
+released features), features (their corpus), restricted_pickle, face (crop), cache.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CorpusError", "Problem", "raise_problems"]
+__all__ = ["CorpusError", "Problem", "is_synthetic", "raise_problems"]
 
 SHOWN_PROBLEMS = 10
 
@@ -46,3 +48,14 @@ def raise_problems(problems: Sequence[Problem], root: Path) -> None:
         + "\n".join(lines)
         + "\nRepair the copy, or continue without what is named above: --skip-bad."
     )
+
+
+def is_synthetic(folder: Path) -> bool:
+    """Whether a corpus says that it was generated, by SYNTHETIC.json in its folder."""
+    marker = folder / "SYNTHETIC.json"
+    if not marker.is_file():
+        return False
+    try:
+        return bool(json.loads(marker.read_text(encoding="utf-8"))["synthetic"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorpusError(f'{marker}: must be JSON with a field "synthetic"; generate the corpus again') from error
