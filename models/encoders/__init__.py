@@ -1,15 +1,27 @@
-"""Raw modality to vector: `AudioEncoder`, `VideoEncoder`, `TextEncoder`; `UnimodalClassifier` trains one."""
+"""One modality to one vector per sample.
+
+From raw data: `AudioEncoder`, `VideoEncoder`, `TextEncoder`. From sequences of features: `LSTMEncoder`,
+`TextCNNEncoder`. `UnimodalClassifier` trains one; `ENCODERS` lists them.
+"""
 
 from models.encoders.audio import AudioEncoder
 from models.encoders.encoder import Encoder, UnimodalClassifier
+from models.encoders.features import LSTMEncoder, TextCNNEncoder
 from models.encoders.text import TextEncoder
 from models.encoders.video import VideoEncoder
 
-ENCODERS: dict[str, type[AudioEncoder] | type[VideoEncoder] | type[TextEncoder]] = {
-    "AudioEncoder": AudioEncoder,
-    "VideoEncoder": VideoEncoder,
-    "TextEncoder": TextEncoder,
+ENCODERS: dict[str, type[Encoder]] = {
+    kind.__name__: kind for kind in (AudioEncoder, VideoEncoder, TextEncoder, LSTMEncoder, TextCNNEncoder)
 }
 """Encoders by class name, as written in a checkpoint."""
 
-__all__ = ["ENCODERS", "AudioEncoder", "Encoder", "TextEncoder", "UnimodalClassifier", "VideoEncoder"]
+__all__ = [
+    "ENCODERS",
+    "AudioEncoder",
+    "Encoder",
+    "LSTMEncoder",
+    "TextCNNEncoder",
+    "TextEncoder",
+    "UnimodalClassifier",
+    "VideoEncoder",
+]

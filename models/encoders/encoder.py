@@ -6,6 +6,7 @@ Public: `Encoder`, `UnimodalClassifier`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from models.batch import Batch
 
 
 class Encoder(nn.Module, ABC):
-    """Map one modality of a raw batch to one vector per sample.
+    """Map one modality of a batch, raw or given as features, to one vector per sample.
 
     No vector depends on the other samples of the batch nor on padding; a sample without the modality gives a
     finite vector.
@@ -24,8 +25,8 @@ class Encoder(nn.Module, ABC):
     """The modality it reads, one of `models.batch.MODALITIES`."""
     out_dim: int
     """Length of the vector."""
-    config: dict[str, int | float]
-    """The constructor's arguments: an encoder is rebuilt by `type(encoder)(**config)`."""
+    config: dict[str, Any]
+    """The constructor's arguments, JSON-able: an encoder is rebuilt by `type(encoder)(**config)` and its weights."""
 
     @abstractmethod
     def forward(self, batch: Batch) -> Tensor:
