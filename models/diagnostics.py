@@ -74,8 +74,9 @@ def reliability_correlation(reliability: Tensor, level: Tensor) -> float:
 
 
 def _ranks(values: Tensor) -> Tensor:
-    _, place, count = values.unique(return_inverse=True, return_counts=True)
-    return (count.cumsum(0) - (count - 1) / 2).double()[place]
+    ordered = values.sort().values
+    below = torch.searchsorted(ordered, values)
+    return (below + torch.searchsorted(ordered, values, right=True)).double() / 2
 
 
 def _check_rows(values: Tensor) -> None:

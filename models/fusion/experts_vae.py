@@ -1,6 +1,6 @@
 """Experts without a shared path, corrected from a product-of-experts latent: the strongest fusion of our prototypes.
 
-Against `NMER`: no invariant representation, no reliability by error; the latent alone is decoded to the clean
+Against `NMER`: no invariant representation, no reliability (the variance of a posterior does not follow the noise); the latent alone is decoded to the clean
 teacher's joint representation. Public: `ExpertsVAE`. References: Kingma and Welling, ICLR 2014 (VAE); Wu and Goodman,
 NeurIPS 2018 (product of experts with absent modalities).
 """
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from models.fusion.experts import specific_encoder
-from models.fusion.gaussian import GaussianEncoder, draw, kl_from_prior, precision_share, product_of_experts
+from models.fusion.gaussian import GaussianEncoder, draw, kl_from_prior, product_of_experts
 from models.fusion.output import Fusion, FusionOutput, check_features, zero_absent
 
 
@@ -78,7 +78,6 @@ class ExpertsVAE(Fusion):
                 zero_absent(masks[name], mean),
                 variance.masked_fill(~masks[name][:, None], 1),
             )
-        reliability = precision_share(variances, masks)
         mean, variance = product_of_experts(means, variances, masks)
         means["product"], variances["product"] = mean, variance
         latent = draw(mean, variance, generator) if self.training else mean
@@ -93,5 +92,4 @@ class ExpertsVAE(Fusion):
             variance=variances,
             reconstruction=reconstruction,
             kl=kl_from_prior(mean, variance),
-            reliability=reliability,
         )

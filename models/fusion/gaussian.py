@@ -1,6 +1,6 @@
 """Diagonal Gaussians over a latent, and what multimodal auto-encoders do with them; the prior is N(0, 1).
 
-Public: `GaussianEncoder`, `product_of_experts`, `kl_from_prior`, `draw`, `precision_share`. References: Kingma and
+Public: `GaussianEncoder`, `product_of_experts`, `kl_from_prior`, `draw`. References: Kingma and
 Welling, ICLR 2014 (reparametrisation); Wu and Goodman, NeurIPS 2018 (product of experts with the prior).
 """
 
@@ -51,11 +51,3 @@ def draw(mean: Tensor, variance: Tensor, generator: torch.Generator | None) -> T
     device = mean.device if generator is None else generator.device
     noise = torch.randn(mean.shape, generator=generator, device=device, dtype=mean.dtype)
     return mean + variance.sqrt() * noise.to(mean.device)
-
-
-def precision_share(variances: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Reliability (B,) per modality: its share of the precision beside the prior's, mean over the latent.
-
-    0 where it is absent or says nothing, 1 for certainty.
-    """
-    return {name: (1 / (1 + variances[name])).mean(dim=1) * mask for name, mask in present.items()}

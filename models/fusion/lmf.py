@@ -36,7 +36,7 @@ class LMF(Fusion):
             {name: specific_encoder(width, hidden, dropout) for name, width in self.feature_dims.items()}
         )
         self.factor = nn.ModuleDict({name: _factor(hidden, rank) for name in self.feature_dims})
-        self.mix = nn.Linear(rank, 1)
+        self.mix = nn.Linear(rank, 1, bias=False)
         self.head = nn.Sequential(nn.LayerNorm(hidden), nn.Dropout(dropout), nn.Linear(hidden, classes))
 
     def forward(

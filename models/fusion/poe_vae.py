@@ -14,7 +14,7 @@ from itertools import combinations
 import torch
 from torch import Tensor, nn
 
-from models.fusion.gaussian import GaussianEncoder, draw, kl_from_prior, precision_share, product_of_experts
+from models.fusion.gaussian import GaussianEncoder, draw, kl_from_prior, product_of_experts
 from models.fusion.output import Fusion, FusionOutput, check_features, mean_over_present, zero_absent
 
 
@@ -120,7 +120,6 @@ class PoEVAE(Fusion):
             mean=means | {"product": mean},
             variance=variances | {"product": variance},
             reconstruction=self.decoder(latent),
-            reliability=precision_share(variances, masks),
         )
 
 
