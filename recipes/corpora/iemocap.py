@@ -68,13 +68,13 @@ class Utterance:
     label: int
     """Index into LABELS."""
     start_s: float
-    """Start in the dialog, and so in `avi`."""
+    """Start in the dialog, and so in `video_file`."""
     end_s: float
     text: str
     """The transcript as it is in the release, sounds such as [LAUGHTER] included."""
-    wav: Path
+    audio_file: Path
     """The turn alone."""
-    avi: Path
+    video_file: Path
     """The whole dialog."""
     side: str
     """Half of the frame in which the speaker is: "left" or "right"."""
@@ -239,8 +239,8 @@ def _read_session(root: Path, session: int, problems: list[Problem]) -> Iterator
                     start_s=turn.start_s,
                     end_s=turn.end_s,
                     text=texts[turn.id],
-                    wav=wav,
-                    avi=avi,
+                    audio_file=wav,
+                    video_file=avi,
                     side="left" if actor == dialog[5] else "right",
                 )
 
