@@ -4,14 +4,19 @@ A reader turns the files of a release into a list of utterances and reports what
 anything is trained on it. What is wrong is a `Problem`; a reader collects all of them and raises one
 `CorpusError`, or, where the user asked to skip bad input, leaves the utterances out and lists them.
 
-Public: CorpusError, Problem, raise_problems. Modules: iemocap (reader, folds), face (crop), cache.
+Public: CorpusError, Fold, Problem, is_synthetic, raise_problems. Modules: iemocap, cmu_mosei (readers, folds), face
+(crop), cache.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CorpusError", "Problem", "raise_problems"]
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["CorpusError", "Fold", "Problem", "is_synthetic", "raise_problems"]
 
 SHOWN_PROBLEMS = 10
 
@@ -31,6 +36,27 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.subject}: {self.message}"
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """One split into indices of utterances; no speaker is in two of the three parts."""
+
+    name: str
+    train: npt.NDArray[np.int64]
+    val: npt.NDArray[np.int64]
+    test: npt.NDArray[np.int64]
+
+
+def is_synthetic(root: Path) -> bool:
+    """Whether the corpus was generated: SYNTHETIC.json lies in its folder and says so."""
+    marker = root / "SYNTHETIC.json"
+    if not marker.is_file():
+        return False
+    try:
+        return bool(json.loads(marker.read_text(encoding="utf-8"))["synthetic"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorpusError(f'{marker}: must be JSON with a field "synthetic"; generate the corpus again') from error
 
 
 def raise_problems(problems: Sequence[Problem], root: Path) -> None:

@@ -21,7 +21,6 @@ Source: Busso et al., IEMOCAP: interactive emotional dyadic motion capture datab
 Evaluation 42, 2008. The four-class set of 5531 utterances is the one customary in the literature.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -32,7 +31,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from recipes.corpora import CorpusError, Problem, raise_problems
+from recipes.corpora import CorpusError, Fold, Problem, is_synthetic, raise_problems
 from recipes.corpora.riff import avi_fault, wav_fault
 
 __all__ = ["CODES", "LABELS", "Corpus", "CorpusError", "Fold", "Utterance", "folds", "read"]
@@ -94,16 +93,6 @@ class Corpus:
     """True for a generated corpus in the same layout (SYNTHETIC.json beside the sessions)."""
 
 
-@dataclass(frozen=True, eq=False)
-class Fold:
-    """One split into indices of utterances; no speaker is in two of the three parts."""
-
-    name: str
-    train: npt.NDArray[np.int64]
-    val: npt.NDArray[np.int64]
-    test: npt.NDArray[np.int64]
-
-
 @dataclass(frozen=True, slots=True)
 class _Turn:
     """One label line, whatever its code."""
@@ -131,7 +120,7 @@ def read(root: Path, *, skip_bad: bool = False) -> Corpus:
         inner = next((path.parent for path in sorted(root.glob("*/Session1"))), None)
         hint = f"; {inner} looks like it" if inner else ""
         raise CorpusError(f"{root}: no Session1 … Session5 in it. Give the folder that holds them{hint}.")
-    synthetic = _is_synthetic(root)
+    synthetic = is_synthetic(root)
 
     problems: list[Problem] = []
     utterances: list[Utterance] = []
@@ -190,16 +179,6 @@ def folds(utterances: Sequence[Utterance], by: Literal["session", "speaker"]) ->
     else:
         raise ValueError(f"folds by {by!r}: not known, choose 'session' or 'speaker'")
     return made
-
-
-def _is_synthetic(root: Path) -> bool:
-    marker = root / "SYNTHETIC.json"
-    if not marker.is_file():
-        return False
-    try:
-        return bool(json.loads(marker.read_text(encoding="utf-8"))["synthetic"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise CorpusError(f'{marker}: must be JSON with a field "synthetic"; generate the corpus again') from error
 
 
 def _read_session(root: Path, session: int, problems: list[Problem]) -> Iterator[Utterance]:
