@@ -16,7 +16,7 @@ from iemocap_release import TURN_S, VIDEO_FPS, green_of, start_s, turn_samples, 
 
 from recipes.corpora import CorpusError, cache_parts, decode, face
 from recipes.corpora.cache import Cache, CacheError, build
-from recipes.corpora.face import crop, detects, fixed_box, half, median_box
+from recipes.corpora.face import crop, detects, fixed_box, median_box, speakers_view
 from recipes.corpora.iemocap import Corpus, read
 
 CHECKOUT = Path(__file__).parents[1]
@@ -34,7 +34,7 @@ def decoded_dialogs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     original = cache_parts.decode_dialog
 
     def counted(items, **options):  # type: ignore[no-untyped-def]
-        names.append(items[0].avi.stem)
+        names.append(items[0].video_file.stem)
         return original(items, **options)
 
     monkeypatch.setattr(cache_parts, "decode_dialog", counted)
@@ -99,7 +99,7 @@ def test_is_reused_while_nothing_changes_and_rebuilt_after(
     build(read(corpus.root), folder, size=16, jobs=1)
     assert len(names) == 10
 
-    os.utime(corpus.utterances[0].wav, (1, 1))
+    os.utime(corpus.utterances[0].audio_file, (1, 1))
     second = build(corpus, folder, size=16, jobs=1)
     assert len(names) == 20
     assert second.folder != first.folder
@@ -234,10 +234,11 @@ def test_without_the_detector_package_the_square_is_used(
 def test_boxes() -> None:
     frame = np.zeros((480, 720, 3), np.uint8)
     frame[:, 360:] = 1
-    assert not half(frame, "left").any()
-    assert half(frame, "right").all()
+    assert not speakers_view(frame, "left").any()
+    assert speakers_view(frame, "right").all()
+    assert speakers_view(frame, None).shape == frame.shape
     with pytest.raises(ValueError, match="middle"):
-        half(frame, "middle")
+        speakers_view(frame, "middle")
     assert fixed_box(480, 360) == (52, 112, 256)
     pixels = np.zeros((100, 100, 3), np.uint8)
     assert median_box([(10, 10, 40), (90, 0, 10), (14, 20, 44)], 100, 100) == (14, 10, 40)

@@ -56,7 +56,7 @@ def test_reads_every_four_class_turn_with_its_parts(release: Path) -> None:
     assert found.start_s == pytest.approx(start_s(3))
     assert found.end_s == pytest.approx(start_s(3) + TURN_S)
     assert found.text == "Turn 3: hello. [LAUGHTER]"
-    assert (found.wav, found.avi) == (wav_of(release), avi_of(release))
+    assert (found.audio_file, found.video_file) == (wav_of(release), avi_of(release))
 
 
 def test_excited_is_happy_and_other_codes_are_dropped(release: Path) -> None:

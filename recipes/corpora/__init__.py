@@ -4,8 +4,9 @@ A reader turns the files of a release into a list of utterances and reports what
 anything is trained on it. What is wrong is a `Problem`; a reader collects all of them and raises one
 `CorpusError`, or, where the user asked to skip bad input, leaves the utterances out and lists them.
 
-Public: CorpusError, Problem, raise_problems, is_synthetic. Modules: iemocap (reader, folds), mmin and mmsa (readers of
-released features), features (their corpus), restricted_pickle, face (crop), cache.
+Public: CorpusError, Fold, Problem, is_synthetic, raise_problems. Modules: iemocap and cmu_mosei (readers of raw
+releases, folds), mmin and mmsa (readers of released features), features (their corpus), restricted_pickle, face (crop),
+cache.
 """
 
 import json
@@ -13,7 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CorpusError", "Problem", "is_synthetic", "raise_problems"]
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["CorpusError", "Fold", "Problem", "is_synthetic", "raise_problems"]
 
 SHOWN_PROBLEMS = 10
 
@@ -35,6 +39,27 @@ class Problem:
         return f"{self.subject}: {self.message}"
 
 
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """One split into indices of utterances; no speaker is in two of the three parts."""
+
+    name: str
+    train: npt.NDArray[np.int64]
+    val: npt.NDArray[np.int64]
+    test: npt.NDArray[np.int64]
+
+
+def is_synthetic(root: Path) -> bool:
+    """Whether the corpus was generated: SYNTHETIC.json lies in its folder and says so."""
+    marker = root / "SYNTHETIC.json"
+    if not marker.is_file():
+        return False
+    try:
+        return bool(json.loads(marker.read_text(encoding="utf-8"))["synthetic"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorpusError(f'{marker}: must be JSON with a field "synthetic"; generate the corpus again') from error
+
+
 def raise_problems(problems: Sequence[Problem], root: Path) -> None:
     """Raise one CorpusError that shows the first problems and their number; return if there is none."""
     if not problems:
@@ -48,14 +73,3 @@ def raise_problems(problems: Sequence[Problem], root: Path) -> None:
         + "\n".join(lines)
         + "\nRepair the copy, or continue without what is named above: --skip-bad."
     )
-
-
-def is_synthetic(folder: Path) -> bool:
-    """Whether a corpus says that it was generated, by SYNTHETIC.json in its folder."""
-    marker = folder / "SYNTHETIC.json"
-    if not marker.is_file():
-        return False
-    try:
-        return bool(json.loads(marker.read_text(encoding="utf-8"))["synthetic"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise CorpusError(f'{marker}: must be JSON with a field "synthetic"; generate the corpus again') from error

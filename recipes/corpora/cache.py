@@ -49,7 +49,8 @@ class Sample(TypedDict):
     """One raw utterance."""
 
     id: str
-    label: int
+    label: int | float
+    """Class, or value to regress."""
     audio: npt.NDArray[np.float32]
     """(samples,) in [-1, 1)"""
     sample_rate: int
@@ -89,8 +90,10 @@ class Cache:
         """Parameters, and under "crop" how many utterances were cropped by detector and by fixed square."""
         self.problems = tuple(Problem(*problem) for problem in index["left_out"])
         self.ids: tuple[str, ...] = tuple(entry["id"] for entry in self._entries)
-        self.labels: npt.NDArray[np.int64] = self._column("label")
-        self.sessions: npt.NDArray[np.int64] = self._column("session")
+        labels = [entry["label"] for entry in self._entries]
+        self.labels: npt.NDArray[Any] = np.array(labels, np.float32 if isinstance(labels[0], float) else np.int64)
+        """(utterances,) int64 classes, or float32 values to regress."""
+        self.sessions = np.array([entry["session"] for entry in self._entries], np.int64)
         self.speakers: tuple[str, ...] = tuple(entry["speaker"] for entry in self._entries)
         self._audio: npt.NDArray[np.int16] | None = None
         self._video: npt.NDArray[np.uint8] | None = None
@@ -127,9 +130,6 @@ class Cache:
 
     def __reduce__(self) -> tuple[type["Cache"], tuple[Path]]:
         return Cache, (self.folder,)
-
-    def _column(self, name: str) -> npt.NDArray[np.int64]:
-        return np.array([entry[name] for entry in self._entries], dtype=np.int64)
 
 
 def build(
@@ -223,8 +223,7 @@ def _assemble(items: Sequence[Item], parts: Path, names: Sequence[str], target: 
                 with (parts / f"{name}.{kind}.bin").open("rb") as source:
                     shutil.copyfileobj(source, joined, 1 << 20)
     entries = [
-        placed[item.id]
-        | {"label": int(item.label), "session": item.session, "speaker": item.speaker, "text": item.text}
+        placed[item.id] | {"label": item.label, "session": item.session, "speaker": item.speaker, "text": item.text}
         for item in items
         if item.id in placed
     ]

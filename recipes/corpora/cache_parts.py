@@ -57,15 +57,15 @@ def digest_of(root: Path, items: Sequence[Item], frames: int, size: int) -> str:
     """16 hexadecimal digits over the inputs and parameters that the cached bytes depend on."""
     root = root.resolve()
     stats: dict[Path, tuple[str, int, int]] = {}
-    for path in {path for item in items for path in (item.wav, item.avi)}:
+    for path in {path for item in items for path in (item.audio_file, item.video_file)}:
         stat = path.stat()
         resolved = path.resolve()
         name = resolved.relative_to(root) if resolved.is_relative_to(root) else resolved
         stats[path] = (name.as_posix(), stat.st_size, stat.st_mtime_ns)
     described = [
-        (item.id, item.session, item.speaker, int(item.label), item.start_s, item.end_s, item.text, item.side, files)
+        (item.id, item.session, item.speaker, item.label, item.start_s, item.end_s, item.text, item.side, files)
         for item in items
-        for files in [(stats[item.wav], stats[item.avi])]
+        for files in [(stats[item.audio_file], stats[item.video_file])]
     ]
     content = json.dumps([DECODING_VERSION, frames, size, _detector_name(), described])
     return hashlib.sha256(content.encode()).hexdigest()[:16]
@@ -78,10 +78,10 @@ def build_parts(
     dialogs: dict[Path, list[Item]] = {}
     speakers: dict[str, list[Item]] = {}
     for item in items:
-        dialogs.setdefault(item.avi, []).append(item)
+        dialogs.setdefault(item.video_file, []).append(item)
         speakers.setdefault(item.speaker, []).append(item)
     # The hash keeps videos of the same name in different folders apart.
-    named = {f"{avi.stem}-{hashlib.sha256(str(avi).encode()).hexdigest()[:8]}": found for avi, found in dialogs.items()}
+    named = {f"{path.stem}-{hashlib.sha256(str(path).encode()).hexdigest()[:8]}": d for path, d in dialogs.items()}
 
     with _progress() as progress, _workers(jobs) as submit:
         detected = _detected_speakers(speakers, parts, submit)

@@ -18,8 +18,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from recipes.corpora import CorpusError
-from recipes.corpora.iemocap import Fold
+from recipes.corpora import CorpusError, Fold
 
 __all__ = ["MODALITIES", "FeatureCorpus", "FeatureSample", "Scale", "Source", "array_fault", "open_hdf5"]
 

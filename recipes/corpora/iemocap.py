@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from recipes.corpora import CorpusError, Problem, is_synthetic, raise_problems
+from recipes.corpora import CorpusError, Fold, Problem, is_synthetic, raise_problems
 from recipes.corpora.riff import avi_fault, wav_fault
 
 __all__ = ["CODES", "LABELS", "Corpus", "CorpusError", "Fold", "Utterance", "folds", "read"]
@@ -66,13 +66,13 @@ class Utterance:
     label: int
     """Index into LABELS."""
     start_s: float
-    """Start in the dialog, and so in `avi`."""
+    """Start in the dialog, and so in `video_file`."""
     end_s: float
     text: str
     """The transcript as it is in the release, sounds such as [LAUGHTER] included."""
-    wav: Path
+    audio_file: Path
     """The turn alone."""
-    avi: Path
+    video_file: Path
     """The whole dialog."""
     side: str
     """Half of the frame in which the speaker is: "left" or "right"."""
@@ -90,16 +90,6 @@ class Corpus:
     """What a reader of results must know about this copy, one line each."""
     synthetic: bool
     """True for a generated corpus in the same layout (SYNTHETIC.json beside the sessions)."""
-
-
-@dataclass(frozen=True, eq=False)
-class Fold:
-    """One split into indices of utterances; no speaker is in two of the three parts."""
-
-    name: str
-    train: npt.NDArray[np.int64]
-    val: npt.NDArray[np.int64]
-    test: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +217,8 @@ def _read_session(root: Path, session: int, problems: list[Problem]) -> Iterator
                     start_s=turn.start_s,
                     end_s=turn.end_s,
                     text=texts[turn.id],
-                    wav=wav,
-                    avi=avi,
+                    audio_file=wav,
+                    video_file=avi,
                     side="left" if actor == dialog[5] else "right",
                 )
 

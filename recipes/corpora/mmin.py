@@ -36,9 +36,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from recipes.corpora import CorpusError, Problem, is_synthetic, raise_problems
+from recipes.corpora import CorpusError, Fold, Problem, is_synthetic, raise_problems
 from recipes.corpora.features import FeatureCorpus, Scale, Source, array_fault, open_hdf5
-from recipes.corpora.iemocap import Fold
 
 __all__ = ["DIMS", "FILES", "FOLDS", "PARTS", "RELEASE_CLASSES", "STATISTICS", "read", "speaker_of"]
 

@@ -48,9 +48,8 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from recipes.corpora import CorpusError, Problem, is_synthetic, raise_problems
+from recipes.corpora import CorpusError, Fold, Problem, is_synthetic, raise_problems
 from recipes.corpora.features import FeatureCorpus, Source, array_fault, open_hdf5
-from recipes.corpora.iemocap import Fold
 from recipes.corpora.restricted_pickle import load
 
 __all__ = ["ALIGNED_STEPS", "DIMS", "PARTS", "RELEASE_SIZES", "UNALIGNED_STEPS", "read"]

@@ -1,4 +1,4 @@
-"""Faces: ten drawn actors whose brows, eyes, mouth and head show a mood while the lips follow the speech.
+"""Faces: drawn actors whose brows, eyes, mouth and head show a mood while the lips follow the speech.
 
 A head is drawn at twice its final size on a layer with transparency, then turned, shifted and shrunk into the half
 frame in one affine warp, which also smooths it. What never moves within the head (skin, hair, ears, nose) is drawn
@@ -77,17 +77,19 @@ class Pose:
 class Actor:
     """The looks of one speaker in one dialog, drawn once: wall and shirt behind, and all of the head that is still.
 
-    The face belongs to the speaker; shirt, wall and light change from dialog to dialog.
+    The face belongs to the speaker; shirt, wall and light change from dialog to dialog. Of speakers with a number
+    above 5, who are alone in their video, five at a time share out hair, skin, glasses and beards like the first five.
     """
 
     def __init__(self, speaker: Speaker, dialog: str, seed: int) -> None:
         rng = stream(seed, "looks", speaker.name)
-        index = 2 * (speaker.session - 1) + (speaker.sex == "M")
+        round_, cast = divmod(speaker.session - 1, 5)
+        index = 2 * cast + (speaker.sex == "M")
         skins, hairs = stream(seed, "skins").permutation(10), stream(seed, "hairs").permutation(10)
         scene = stream(seed, "scene", dialog)
         light = scene.uniform(0.84, 1.06) * (1 + scene.uniform(-0.05, 0.05) * np.array([1.0, 0.0, -1.0]))
-        self.skin = np.minimum(light * SKINS[skins[index] % len(SKINS)], 250)
-        self.hair = light * HAIRS[hairs[index] % len(HAIRS)]
+        self.skin = np.minimum(light * SKINS[skins[(index + 3 * round_) % 10] % len(SKINS)], 250)
+        self.hair = light * HAIRS[hairs[(index + 7 * round_) % 10] % len(HAIRS)]
         self.iris = IRISES[int(rng.integers(len(IRISES)))]
         self.wall = light * WALLS[int(scene.integers(len(WALLS)))]
         self.shirt = light * SHIRTS[int(stream(seed, "shirt", dialog, speaker.name).integers(len(SHIRTS)))]
@@ -104,8 +106,8 @@ class Actor:
         self.parting = rng.uniform(-34, 34)
         # One of the two actors wears glasses in three sessions, and two men have beards: no session stands alone.
         wearers = stream(seed, "glasses").permutation(10)
-        self.glasses = bool(wearers[speaker.session - 1] % 2) == self.female and speaker.session in _drawn(seed, 3)
-        self.beard = not self.female and speaker.session in _drawn(seed, 2)
+        self.glasses = bool(wearers[cast] % 2) == self.female and cast in _drawn(seed, 3)
+        self.beard = not self.female and cast in _drawn(seed, 2)
         self.rest = REST_SPREAD * SPREAD * rng.standard_normal(len(FEATURES))
         lip_red = np.array([178, 74, 78]) if self.female else np.array([168, 96, 88])
         self.lip_colour = 0.35 * self.skin + 0.65 * lip_red
@@ -207,8 +209,8 @@ class Actor:
 
 
 def _drawn(seed: int, count: int) -> set[int]:
-    """Draw `count` of the five sessions."""
-    return {1 + int(i) for i in stream(seed, "drawn", count).permutation(5)[:count]}
+    """Draw `count` of the five pairs of actors."""
+    return {int(i) for i in stream(seed, "drawn", count).permutation(5)[:count]}
 
 
 def act(

@@ -15,7 +15,7 @@ Conventions:
 - Turns without a label (ids …_FXX0, …_MXX0) and lines without times (`M: Yeah.`) are in the transcription only.
 - `._NAME` files are what a Mac leaves beside NAME on a foreign disk (AppleDouble, RFC 1740); they hold no data.
 
-Public: `Spoken`, `write_dialog`, `FPS`, `FRAME_SIZE`.
+Public: `Spoken`, `write_dialog`, `write_text`, `write_junk`, `FPS`, `FRAME_SIZE`.
 Reference: Busso et al. 2008, doi:10.1007/s10579-008-9076-6, and the release's README.
 """
 
@@ -100,7 +100,7 @@ def write_dialog(
         _write_wave(path, wave[start:end, channel])
     _write_evaluation(base / "dialog/EmoEvaluation", dialog, labelled, seed)
     lines = _transcription(dialog, spoken, stream(seed, "transcription", dialog.id))
-    _write_text(base / "dialog/transcriptions" / f"{dialog.id}.txt", lines)
+    write_text(base / "dialog/transcriptions" / f"{dialog.id}.txt", lines)
 
 
 def _write_video(path: Path, frames: Iterable[npt.NDArray[np.uint8]]) -> None:
@@ -115,22 +115,23 @@ def _write_video(path: Path, frames: Iterable[npt.NDArray[np.uint8]]) -> None:
         for frame in frames:
             container.mux(video.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
         container.mux(video.encode(None))
-    _write_junk(path)
+    write_junk(path)
 
 
 def _write_wave(path: Path, wave: npt.NDArray[np.float32]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     sf.write(path, wave, SAMPLE_RATE, subtype="PCM_16", format="WAV")
-    _write_junk(path)
+    write_junk(path)
 
 
-def _write_text(path: Path, lines: Sequence[str]) -> None:
+def write_text(path: Path, lines: Sequence[str]) -> None:
+    """Write the lines of a text file, and the junk beside it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
-    _write_junk(path)
+    write_junk(path)
 
 
-def _write_junk(path: Path) -> None:
+def write_junk(path: Path) -> None:
     """Write the AppleDouble file of `path`: header, one entry for 32 bytes of Finder information."""
     header = struct.pack(">II16sH", 0x00051607, 0x00020000, b"Mac OS X        ", 1)
     entry = struct.pack(">III", 9, 38, 32)
@@ -159,11 +160,11 @@ def _write_evaluation(folder: Path, dialog: Dialog, spoken: Sequence[Spoken], se
             categorical[name].append(f"{turn.id} :{vote.replace('Neutral', 'Neutral state')}; ()")
         for name, (v, a, d) in zip(attribute, ratings, strict=True):
             attribute[name].append(f"{turn.id} :act {a}; :val {v}; :dom  {d}; ()")
-    _write_text(folder / f"{dialog.id}.txt", lines)
+    write_text(folder / f"{dialog.id}.txt", lines)
     for name, rows in categorical.items():
-        _write_text(folder / "Categorical" / f"{dialog.id}_{name}_cat.txt", rows)
+        write_text(folder / "Categorical" / f"{dialog.id}_{name}_cat.txt", rows)
     for name, rows in attribute.items():
-        _write_text(folder / "Attribute" / f"{dialog.id}_{name}_atr.txt", rows)
+        write_text(folder / "Attribute" / f"{dialog.id}_{name}_atr.txt", rows)
 
 
 def _votes(code: str, rng: np.random.Generator) -> list[str]:

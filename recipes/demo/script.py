@@ -12,7 +12,7 @@ not, independently of the other two:
 
 So one modality alone stays uncertain for many turns, and several together resolve most of them.
 
-Public: `Speaker`, `Turn`, `Dialog`, `plan_corpus`, `stream`, `FOUR_CLASS`, `CODES`.
+Public: `Speaker`, `Turn`, `Dialog`, `plan_corpus`, `draw_cue`, `apportion`, `stream`, `CLASSES`, `FOUR_CLASS`, `CODES`.
 The shares of the codes follow the counts of IEMOCAP (Busso et al. 2008, doi:10.1007/s10579-008-9076-6).
 """
 
@@ -52,9 +52,10 @@ def stream(seed: int, *name: str | int) -> np.random.Generator:
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """One of the ten actors."""
+    """An actor: one of the ten of the dialogs, two in each session; in the monologues everyone has a number."""
 
     session: int
+    """1 … 5; from 1 on in the monologues."""
     sex: str
     """'F' or 'M'."""
 
@@ -94,12 +95,12 @@ def plan_corpus(seed: int, utterances: int) -> list[Dialog]:
     """
     if utterances < 20:
         raise ValueError(f"utterances must be at least 20, so that every session holds all classes; got {utterances}")
-    others = _apportion(OTHER_SHARES, max(len(OTHER), round(utterances * OTHER_PER_FOUR_CLASS)))
+    others = apportion(OTHER_SHARES, max(len(OTHER), round(utterances * OTHER_PER_FOUR_CLASS)))
     other_codes = [code for code, count in others.items() for _ in range(count)]
     dialogs: list[Dialog] = []
     for index, session in enumerate(SESSIONS):
         total = utterances // len(SESSIONS) + (index < utterances % len(SESSIONS))
-        counts = _apportion(SHARES | {"hap": 0, "exc": SHARES["hap"] + SHARES["exc"]}, total)
+        counts = apportion(SHARES | {"hap": 0, "exc": SHARES["hap"] + SHARES["exc"]}, total)
         happy = counts.pop("exc")
         # Alternate the rounding, so that both codes occur in the smallest corpus too.
         counts["hap"] = int(happy * SHARES["hap"] / (SHARES["hap"] + SHARES["exc"]) + (0.75 if index % 2 else 0.25))
@@ -152,24 +153,34 @@ def _plan_turn(seed: int, turn_id: str, speaker: Speaker, code: str) -> Turn:
     cues: dict[str, dict[str, float]] = {}
     clear: dict[str, bool] = {}
     for modality in ("audio", "video", "text"):
-        draw, intensity = rng.random(), rng.uniform(0.8, 1.2)
-        own = mixture[int(rng.integers(len(mixture)))]
-        other = CLASSES[int(rng.integers(len(CLASSES)))]
-        weights = dict.fromkeys(CLASSES, 0.0)
-        clear[modality] = bool(draw < CLEAR[modality])
-        if clear[modality]:
-            weights[own] += intensity
-        elif draw < CLEAR[modality] + MIXED[modality]:
-            weights[own] += 0.5 * intensity
-            weights[other] += 0.5
-        else:
-            weights[own] += 0.15
-            weights[other] += 0.2 * rng.random()
-        cues[modality] = weights
+        cues[modality], clear[modality] = draw_cue(modality, mixture, 1.0, rng)
     return Turn(turn_id, speaker, code, cues, clear)
 
 
-def _apportion(shares: Mapping[str, int], total: int) -> dict[str, int]:
+def draw_cue(
+    modality: str, mixture: Sequence[str], strength: float, rng: np.random.Generator
+) -> tuple[dict[str, float], bool]:
+    """Draw how a modality shows one of the classes in `mixture`: class → weight, and whether it is clear.
+
+    A clear cue has a weight of about `strength`, 1 for a fully shown class.
+    """
+    draw, intensity = rng.random(), strength * rng.uniform(0.8, 1.2)
+    own = mixture[int(rng.integers(len(mixture)))]
+    other = CLASSES[int(rng.integers(len(CLASSES)))]
+    weights = dict.fromkeys(CLASSES, 0.0)
+    clear = bool(draw < CLEAR[modality])
+    if clear:
+        weights[own] += intensity
+    elif draw < CLEAR[modality] + MIXED[modality]:
+        weights[own] += 0.5 * intensity
+        weights[other] += 0.5
+    else:
+        weights[own] += 0.15
+        weights[other] += 0.2 * rng.random()
+    return weights, clear
+
+
+def apportion(shares: Mapping[str, int], total: int) -> dict[str, int]:
     """Split `total` by largest remainder; a code with a share gets one at least where `total` allows."""
     whole = sum(shares.values())
     exact = {code: total * share / whole for code, share in shares.items()}

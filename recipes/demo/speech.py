@@ -96,11 +96,12 @@ class Voice:
 
 
 def voice_of(speaker: Speaker, seed: int) -> Voice:
-    """Return the voice of a speaker: accent and variant by session, the rest drawn."""
+    """Return the voice of a speaker: accent and variant by number, the rest drawn."""
     rng = stream(seed, "voice", speaker.name)
-    variant = VARIANTS[speaker.sex][speaker.session - 1]
+    round_, cast = divmod(speaker.session - 1, 5)
+    variant = VARIANTS[speaker.sex][cast]
     return Voice(
-        name=f"{ACCENTS[speaker.session - 1]}+{variant}",
+        name=f"{ACCENTS[(cast + round_) % 5]}+{variant}",
         rate_wpm=rng.uniform(178, 202),
         pitch=rng.uniform(38, 50),
         intonation=rng.uniform(40, 54),

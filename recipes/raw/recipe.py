@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
+from recipes.corpora import Fold
 from recipes.corpora.decode import Item
 from recipes.task import Task
 
@@ -29,19 +28,6 @@ class Corpus(Protocol):
     def notes(self) -> Sequence[str]: ...
     @property
     def synthetic(self) -> bool: ...
-
-
-class Fold(Protocol):
-    """One split into indices of utterances; no speaker is in two of the three parts."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def train(self) -> np.ndarray: ...
-    @property
-    def val(self) -> np.ndarray: ...
-    @property
-    def test(self) -> np.ndarray: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +53,7 @@ class Recipe:
     config: Path
     read: Callable[..., Corpus]
     """(root, skip_bad=) → the corpus."""
-    folds: Callable[[Sequence[Any], str], list[Any]]
+    folds: Callable[[Sequence[Any], str], list[Fold]]
     """(utterances, by) → folds."""
     demo: Callable[[Path], None]
     """Makes the demo corpus in a folder unless it is there."""
