@@ -142,7 +142,9 @@ def to_latex(table: Table) -> str:
         figure = shown.mean + (f" ± {shown.std}" if shown.std else "")
         figure = rf"\textbf{{{_latex(figure)}}}" if shown.best else _latex(figure)
         mark = rf"\textsuperscript{{{_latex(shown.mark)}}}" if shown.mark else ""
-        return figure + mark + (rf" {{\scriptsize {_latex(shown.interval)}}}" if shown.interval else "")
+        if not shown.interval:
+            return figure + mark
+        return rf"\shortstack[r]{{{figure}{mark}\\{{\scriptsize {_latex(shown.interval)}}}}}"
 
     head = " & ".join(_latex(label) for label in (table.first, *(column.label for column in table.columns)))
     shown = zip(table.rows, _figures(table), strict=True)

@@ -1,0 +1,303 @@
+"""What runs have in common, where they differ, and whether their methods differ by more than chance.
+
+Nothing here knows the metrics, conditions or methods of a recipe: all are read from the runs' results.json. Runs
+are paired by (fold, seed), and folds are the unit of every interval and test, since the seeds of a fold share its
+test speakers; where runs share a single fold, its seeds are the unit.
+
+Public: `Run`, `read_runs`, `same_corpus`, `differences`, `Entry`, `entries`, `common`, `Comparison`, `compare`,
+`values_of`, `folds_of`, `curve_metric`.
+"""
+
+from __future__ import annotations
+
+import math
+import typing
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from recipes.files import read_json
+from recipes.metrics.classification import METRICS, Metric
+from recipes.metrics.statistics import Paired, holm, paired
+from recipes.report.results import SCHEMA, ResultsError
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: the folder's name and what its files say."""
+
+    name: str
+    results: dict[str, Any]
+    metrics: tuple[Metric, ...]
+    corpus_digest: str | None
+    """Of the decoded corpus; None where the run does not record it."""
+
+    @property
+    def units(self) -> list[tuple[str, int]]:
+        """(fold, seed) of each value, in the order of the values."""
+        return [(run["fold"], run["seed"]) for run in self.results["protocol"]["runs"]]
+
+    @property
+    def corpus(self) -> str:
+        """Name of the corpus, with its digest."""
+        name: str = self.results["corpus"]["name"]
+        return name if self.corpus_digest is None else f"{name} ({self.corpus_digest})"
+
+    @property
+    def protocol(self) -> str:
+        """Name of the protocol."""
+        name: str = self.results["protocol"].get("name", "not named by the run")
+        return name
+
+
+def read_runs(folders: Sequence[Path]) -> list[Run]:
+    """Read the folders of runs; a run is called by its folder's name, or by the path given if two are alike.
+
+    Raises:
+        ResultsError: a folder given twice, no folder, no run, a run that is not finished, of another schema, or
+            without what a comparison needs.
+    """
+    resolved = [folder.resolve() for folder in folders]
+    for folder in folders:
+        if resolved.count(folder.resolve()) > 1:
+            raise ResultsError(f"{folder} is given twice; a run is not compared with itself")
+    names = [folder.name for folder in resolved]
+    return [
+        _read(folder, name if names.count(name) == 1 else str(folder))
+        for folder, name in zip(folders, names, strict=True)
+    ]
+
+
+def _read(folder: Path, name: str) -> Run:
+    file, settings = folder / "results.json", folder / "settings.json"
+    if not folder.is_dir():
+        raise ResultsError(f"{folder}: no such folder; give folders that a recipe wrote (--out)")
+    if not file.is_file():
+        if settings.is_file():
+            raise ResultsError(f"{folder}: the run is not finished; go on with it by its recipe's --resume")
+        raise ResultsError(f"{folder}: no run, it holds no results.json; give a folder that a recipe wrote (--out)")
+    try:
+        results = read_json(file)
+        digest = read_json(settings).get("corpus_digest") if settings.is_file() else None
+    except (ValueError, AttributeError) as error:
+        raise ResultsError(f"{folder}: results.json or settings.json is not as a recipe wrote it: {error}") from error
+    found = results.get("schema") if isinstance(results, dict) else None
+    if found != SCHEMA:
+        raise ResultsError(f"{file}: schema {found!r}, but schema {SCHEMA} is compared; run the recipe again")
+    try:
+        _check(results)
+        return Run(name, results, _metrics(results), digest)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        what = f"lacks the key {error}" if isinstance(error, KeyError) else error
+        raise ResultsError(f"{file}: {what}; run the recipe again to write the file anew") from error
+
+
+def _check(results: dict[str, Any]) -> None:
+    """Raise ValueError, KeyError or TypeError unless all that is compared is there and fits together."""
+    for table, key in ((results, "scheduler_digest"), (results["corpus"], "name")):
+        if not isinstance(table[key], str):
+            raise TypeError(f"{key} must be a string, not {table[key]!r}")
+    runs = results["protocol"]["runs"]
+    units = [(run["fold"], run["seed"]) for run in runs]
+    if not units or len(set(units)) != len(units):
+        raise ValueError(f"protocol.runs must name one or more runs, each of its own fold and seed, not {units}")
+    if not results["methods"] or not all(method["scores"] for method in results["methods"]):
+        raise ValueError("methods is empty, or a method has no scores")
+    figures = [
+        (f"method {method['name']!r}, {condition}, {metric}", score)
+        for method in results["methods"]
+        for condition, scores in method["scores"].items()
+        for metric, score in scores.items()
+    ]
+    for curve in results["curves"]:
+        place = f"curve {curve['modality']}, {curve['noise']}, {curve['scale']}"
+        for name, line in curve["methods"].items():
+            metric = curve_metric(line)
+            if len(line[metric]) != len(curve["levels"]):
+                raise ValueError(f"{place}, {name!r}: {len(line[metric])} points for {len(curve['levels'])} levels")
+            figures += [(f"{place}, {name!r}", score) for score in (*line[metric], line["area"])]
+    for place, score in figures:
+        values = score["values"]
+        if len(values) != len(runs) or not all(map(math.isfinite, values)):
+            raise ValueError(f"{place}: need {len(runs)} finite values, one per run, not {str(values)[:60]}")
+
+
+def _metrics(results: dict[str, Any]) -> tuple[Metric, ...]:
+    """The metrics that the file lists, or else those of emotion classes, as far as all its methods have them."""
+    scored = set.intersection(*(set(scores) for method in results["methods"] for scores in method["scores"].values()))
+    listed: list[Metric] = results.get("metrics", list(METRICS))
+    metrics = tuple(metric for metric in listed if metric["name"] in scored)
+    for metric in metrics:
+        for key in typing.get_type_hints(Metric):
+            metric[key]  # type: ignore[literal-required]
+    if not metrics:
+        raise ValueError(f"it describes none of the metrics that all its methods have ({', '.join(sorted(scored))})")
+    return metrics
+
+
+def differences(runs: Sequence[Run]) -> tuple[list[str], list[str]]:
+    """In sentences: what makes comparing the runs wrong, and what a reader of the comparison must know."""
+    first, grave, known = runs[0], [], []
+    for run in runs[1:]:
+        pair = f"{first.name} and {run.name}"
+        if not same_corpus(first, run):
+            grave.append(f"{pair} differ in corpus: {first.corpus}, {run.corpus}")
+        elif None in (first.corpus_digest, run.corpus_digest):
+            known.append(f"{pair} name the same corpus, but not both record its digest: its content may differ")
+        if run.results.get("labels") != first.results.get("labels"):
+            grave.append(f"{pair} differ in the classes: {first.results.get('labels')}, {run.results.get('labels')}")
+        ours, theirs = first.results["protocol"], run.results["protocol"]
+        for key in sorted((ours.keys() | theirs.keys()) - {"runs"}):
+            if ours.get(key) != theirs.get(key):
+                text = f"{pair} differ in protocol.{key}: {ours.get(key, 'none')}, {theirs.get(key, 'none')}"
+                (known if key == "selection" else grave).append(text)
+        if run.results["scheduler_digest"] != first.results["scheduler_digest"]:
+            digests = f"{first.results['scheduler_digest']}, {run.results['scheduler_digest']}"
+            known.append(
+                f"{pair} differ in noise (schedulers {digests}): if the recipe takes the test noise from the schedule "
+                "of training, their noisy conditions are not the same test"
+            )
+        shared = len(set(first.units) & set(run.units)) if same_corpus(first, run) else 0
+        if shared < max(len(first.units), len(run.units)):
+            what = f"share {shared} of {len(first.units)} and {len(run.units)} (fold, seed)"
+            known.append(f"{pair} {what}: " + ("tests use these alone" if shared else "they are not paired"))
+    return grave, known
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A method of a run: one row of every table."""
+
+    run: Run
+    method: dict[str, Any]
+    label: str
+
+    @property
+    def name(self) -> str:
+        """Unique among the entries."""
+        return f"{self.run.name}/{self.method['name']}"
+
+
+def entries(runs: Sequence[Run], methods: Sequence[str] = ()) -> list[Entry]:
+    """The methods of all runs, the same method of each run side by side; only those named in `methods`, if any.
+
+    Raises:
+        ResultsError: a name that no run has.
+    """
+    names = list(dict.fromkeys(method["name"] for run in runs for method in run.results["methods"]))
+    for name in methods:
+        if name not in names:
+            raise ResultsError(f"no run has a method {name!r}; there are {', '.join(names)}")
+    found = []
+    for name in methods or names:
+        for run in runs:
+            for method in run.results["methods"]:
+                if method["name"] == name:
+                    label = method.get("label", name)
+                    found.append(Entry(run, method, f"{label} – {run.name}" if len(runs) > 1 else label))
+    return found
+
+
+def common(found: Sequence[Entry]) -> tuple[list[Metric], list[str], list[str]]:
+    """Metrics and conditions that all entries have, in the order of the first, and those that only some have.
+
+    Raises:
+        ResultsError: nothing in common.
+    """
+    scores = [entry.method["scores"] for entry in found]
+    shared = [condition for condition in scores[0] if all(condition in other for other in scores)]
+    names = [{metric["name"] for metric in entry.run.metrics} for entry in found]
+    metrics = [metric for metric in found[0].run.metrics if all(metric["name"] in other for other in names)]
+    if not shared or not metrics:
+        raise ResultsError("the runs have no metric and condition in common: compare runs of the same recipe")
+    every = dict.fromkeys(
+        [*(c for other in scores for c in other), *(name for other in names for name in sorted(other))]
+    )
+    return metrics, shared, [name for name in every if name not in {*shared, *(metric["name"] for metric in metrics)}]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One method against its reference, on one metric under one condition."""
+
+    metric: Metric
+    condition: str
+    entry: Entry
+    reference: Entry
+    units: str
+    """What the units are: "folds" or "seeds"."""
+    paired: Paired | None
+    """None where fewer than two units are shared."""
+    t_holm: float | None = None
+    """p of the t test after Holm, over the methods compared on this metric under this condition."""
+    sign_flip_holm: float | None = None
+
+    @property
+    def significant(self) -> bool:
+        """At 0.05, by the t test after Holm."""
+        return self.t_holm is not None and self.t_holm < 0.05
+
+
+def compare(found: Sequence[Entry], metrics: Sequence[Metric], conditions: Sequence[str]) -> list[Comparison]:
+    """Every entry against the same method of the first entry's run, or else against the first entry."""
+    references = {entry.method["name"]: entry for entry in found if entry.run is found[0].run}
+    result = []
+    for metric in metrics:
+        for condition in conditions:
+            family = []
+            for entry in found[1:]:
+                reference = references.get(entry.method["name"], found[0])
+                reference = found[0] if reference is entry else reference
+                family.append(_compared(entry, reference, metric, condition))
+            result += _corrected(family)
+    return result
+
+
+def values_of(score: dict[str, Any]) -> list[float]:
+    """One value per run, in the order of the run's `units`."""
+    values: list[float] = score["values"]
+    return values
+
+
+def curve_metric(line: dict[str, Any]) -> str:
+    """The metric of a method's line in a curve: the key that is not its area."""
+    for key in line:
+        if key != "area":
+            return key
+    raise ValueError("a line of a curve has no metric")
+
+
+def folds_of(units: Sequence[tuple[str, int]]) -> list[Hashable] | None:
+    """The fold of each run, to cluster by; None where there is one fold, so that its seeds are the unit."""
+    folds: list[Hashable] = [fold for fold, _ in units]
+    return folds if len(set(folds)) > 1 else None
+
+
+def same_corpus(one: Run, other: Run) -> bool:
+    """Whether two runs were tested on the same data, as far as they record it."""
+    known = None not in (one.corpus_digest, other.corpus_digest)
+    name, other_name = one.results["corpus"]["name"], other.results["corpus"]["name"]
+    return bool(name == other_name and not (known and one.corpus_digest != other.corpus_digest))
+
+
+def _compared(entry: Entry, reference: Entry, metric: Metric, condition: str) -> Comparison:
+    ours, theirs = (
+        dict(zip(one.run.units, values_of(one.method["scores"][condition][metric["name"]]), strict=True))
+        for one in (entry, reference)
+    )
+    shared = [unit for unit in ours if unit in theirs and same_corpus(entry.run, reference.run)]
+    clusters = folds_of(shared)
+    found = None
+    if len(shared) > 1:
+        found = paired([ours[unit] for unit in shared], [theirs[unit] for unit in shared], clusters)
+    return Comparison(metric, condition, entry, reference, "folds" if clusters else "seeds", found)
+
+
+def _corrected(family: Sequence[Comparison]) -> list[Comparison]:
+    """The comparisons with their p-values after Holm."""
+    tested = [one.paired for one in family if one.paired is not None]
+    t, flips = iter(holm([found.t_p for found in tested])), iter(holm([found.sign_flip_p for found in tested]))
+    return [
+        replace(one, t_holm=next(t), sign_flip_holm=next(flips)) if one.paired is not None else one for one in family
+    ]
