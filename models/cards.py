@@ -30,10 +30,10 @@ class NoiseSeen:
 
     modality: str
     type: str
-    share: float
-    """How often it is the one drawn when its modality is hit, in [0, 1]."""
+    weight: str
+    """How often it is drawn against the others of its modality: a number, or a schedule in words."""
     levels: str
-    """Levels and when, as in ``uniform from 0 to (0.3 → 1)``."""
+    """Distribution of the level over training, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,9 @@ class ModelCard:
     """Rule by which epoch and settings were chosen."""
     test_used_for_selection: bool | None = None
     noise: Sequence[NoiseSeen] | None = None
-    """Noise in training; empty is clean data only."""
+    """Types of noise in training; empty where there was none."""
+    noise_condition: str | None = None
+    """Rule by which modalities are hit."""
     noise_digest: str | None = None
     """Digest of the scheduler."""
     results: Sequence[Result] | None = None
@@ -172,8 +174,8 @@ def _loading(model: ModelFacts) -> str:
         return "\n".join([*lines, "What raw input went through before training is not recorded."])
     facts = model.preprocessing
     lines += [
-        f"Input: mono waves at {facts.sample_rate} Hz, at most {facts.frames} frames of {facts.frame_size} × "
-        f"{facts.frame_size} pixels, evenly spaced, and a sentence; any of them may be missing. For a clip of your own:",
+        f"Input: mono waves at {facts.sample_rate} Hz, at most {facts.frames} evenly spaced frames of "
+        f"{facts.frame_size} × {facts.frame_size} pixels, a sentence; any may be missing. For a clip of your own:",
         "",
         "```sh",
         'python -m recipes.predict FOLDER clip.mp4 --text "what is said"',
@@ -191,10 +193,11 @@ def _noise(card: ModelCard) -> str:
     if card.noise is None:
         return f"{_NOT_RECORDED.capitalize()}."
     if not card.noise:
-        return "None: trained on clean data only."
-    rows = [(seen.modality, f"`{seen.type}`", f"{seen.share:.0%}", seen.levels) for seen in card.noise]
-    digest = f"`{card.noise_digest}`" if card.noise_digest else _NOT_RECORDED
-    return f"Digest of the scheduler: {digest}.\n\n{_table(('modality', 'type', 'share', 'levels'), rows)}"
+        return "None."
+    rows = [(seen.modality, f"`{seen.type}`", seen.weight, seen.levels) for seen in card.noise]
+    digest = card.noise_digest and f"`{card.noise_digest}`"
+    facts = _list({"digest of the scheduler": digest, "modalities hit": card.noise_condition})
+    return f"{facts}\n\n{_table(('modality', 'type', 'weight', 'levels'), rows)}"
 
 
 def _results(card: ModelCard) -> str:

@@ -18,13 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import (
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
@@ -109,22 +103,22 @@ def find_checkpoint(source: str | Path, revision: str | None = None) -> Path:
         return Path(source)
     if isinstance(source, Path):
         raise CheckpointError(f"{source} is no folder: give the folder that save_pretrained wrote")
+    why = "it cannot be an id on Hugging Face hub, which has the form OWNER/NAME"
+    if source.count("/") != 1:
+        raise CheckpointError(f"{source} is no folder here, and {why}")
     try:
         return Path(snapshot_download(source, revision=revision, allow_patterns=_FETCHED))
     except HFValidationError as error:
-        why = "it cannot be an id on Hugging Face hub, which has the form OWNER/NAME"
         raise CheckpointError(f"{source} is no folder here, and {why}") from error
     except RevisionNotFoundError as error:
         raise CheckpointError(f"{source} on Hugging Face hub has no revision {revision!r}") from error
-    except (RepositoryNotFoundError, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        missing = isinstance(error, RepositoryNotFoundError)
-        why = "Hugging Face hub has no such model, or keeps it private" if missing else _unreachable(error)
+    except RepositoryNotFoundError as error:
+        why = "Hugging Face hub has no such model, or keeps it private"
         raise CheckpointError(f"{source} is no folder here, and {why}") from error
-
-
-def _unreachable(error: Exception) -> str:
-    reason = str(error.__cause__ or error).partition("\n")[0]
-    return f"it could not be fetched from Hugging Face hub ({reason}): check the name, or the connection"
+    except Exception as error:  # offline, refused, cut off: the errors of the hub's client have no common class
+        reason = str(error.__cause__ or error).partition("\n")[0]
+        why = f"it could not be fetched from Hugging Face hub ({reason}): check the name, or the connection"
+        raise CheckpointError(f"{source} is no folder here, and {why}") from error
 
 
 def _read_config(file: Path) -> dict[str, Any]:

@@ -46,8 +46,8 @@ def describe(name: str) -> Description:
     """What the model is, where it is from, how large, and what can be overridden; ValueError on an unknown name."""
     model = create(name, classes=_CLASSES, seed=0)
     kind = type(model.fusion)
-    counts = [sum(weight.numel() for weight in part.parameters()) for part in (model, model.fusion)]
-    return Description(name, summary(kind), source(kind), *counts, dict(model.fusion.config))
+    whole, fusion = (sum(weight.numel() for weight in part.parameters()) for part in (model, model.fusion))
+    return Description(name, summary(kind), source(kind), whole, fusion, dict(model.fusion.config))
 
 
 def create(

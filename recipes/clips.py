@@ -10,7 +10,7 @@ Public: `Clip`, `ClipError`, `read_clip`.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -51,8 +51,8 @@ class Clip:
     missing: dict[str, str] = field(default_factory=dict)
 
 
-def read_clip(file: Path, wanted: Preprocessing) -> Clip:
-    """Decode a clip of any container and codec that FFmpeg reads.
+def read_clip(file: Path, wanted: Preprocessing, modalities: Collection[str] = ("audio", "video")) -> Clip:
+    """Decode those `modalities` of a clip of any container and codec that FFmpeg reads.
 
     A stream that is not there, silence and black frames are missing modalities. Raises ClipError when there is no such
     file, it holds neither picture nor sound, or it is corrupt or cut short.
@@ -66,13 +66,13 @@ def read_clip(file: Path, wanted: Preprocessing) -> Clip:
         if not video and not audio:
             raise ClipError(f"{file}: holds neither a picture nor a sound stream; give a clip with one of them")
         clip = Clip(0.0)
-        if audio:
+        if "audio" in modalities and audio:
             _take_audio(clip, file, wanted.sample_rate)
-        else:
+        elif "audio" in modalities:
             clip.missing["audio"] = "the clip has no sound stream"
-        if video:
+        if "video" in modalities and video:
             _take_video(clip, file, wanted.frames, wanted.frame_size)
-        else:
+        elif "video" in modalities:
             clip.missing["video"] = "the clip has no picture stream"
     except av.error.FFmpegError as error:
         raise ClipError(f"{file}: cannot be decoded ({error.strerror}); is it a whole clip?") from error

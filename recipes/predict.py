@@ -68,14 +68,16 @@ def predict(model: EmotionModel, clip: Clip, text: str = "") -> Prediction:
     if not text.strip():
         missing["text"] = "no text was given"
     missing = {modality: why for modality, why in missing.items() if modality in model.encoders}
+    notes = []
     if len(missing) == len(model.encoders):
         raise PredictError(f"nothing to go by: {'; '.join(missing.values())}")
     output = model(collate([{"audio": clip.audio, "video": clip.video, "text": text}]))
     reliability, meaning = _reliability(output)
     if reliability is not None:
         reliability = {name: 0.0 if name in missing else value for name, value in reliability.items()}
-    notes = []
-    if clip.face == "square" and "video" in model.encoders:
+    if text.strip() and "text" not in model.encoders:
+        notes.append("the model reads no text: what was given is not used")
+    if clip.face == "square":
         notes.append("no face was found: the square in the middle of the frame was taken")
     if clip.seconds > LONG_S:
         notes.append(f"the clip is {clip.seconds:.0f} s long; models are trained on utterances of a few seconds")
@@ -121,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"{options.checkpoint}: its config.json has no preprocessing (frames and their size), so a clip cannot "
                 "be made into what it was trained on; save it again with save_pretrained(…, preprocessing=…)"
             )
-        clip = read_clip(options.clip, model.preprocessing)
+        clip = read_clip(options.clip, model.preprocessing, model.encoders.keys())
         prediction = predict(model, clip, options.text)
         if options.out:
             draw(prediction, clip, options.text, options.clip.name, options.out)

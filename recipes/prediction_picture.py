@@ -14,6 +14,7 @@ import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from noise_scheduler.files import write_whole
 from recipes.clips import Clip
@@ -50,11 +51,11 @@ def picture_formats() -> tuple[str, ...]:
 def draw(prediction: Prediction, clip: Clip, text: str, title: str, file: Path) -> None:
     """Write the picture of a prediction to `file`, whose ending says the format; it is whole or not there."""
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(11, 5.4), dpi=150, facecolor="white", layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.12, h_pad=0.08, wspace=0.04, hspace=0.03)
+        layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08, wspace=0.04, hspace=0.03)
+        figure = Figure(figsize=(11, 4.9), dpi=150, facecolor="white", layout=layout)
         _headline(figure, prediction, title)
-        seen, said = figure.subfigures(1, 2, width_ratios=(1.45, 1))
-        frames, wave, words = seen.subplots(3, 1, height_ratios=(1.5, 1, 0.85))
+        seen, said = figure.subfigures(1, 2, squeeze=False, width_ratios=(1.45, 1))[0]
+        frames, wave, words = seen.subplots(3, 1, height_ratios=(1, 0.9, 0.75))
         _frames(frames, prediction, clip)
         _wave(wave, prediction, clip)
         _words(words, prediction, text)
@@ -68,7 +69,7 @@ def draw(prediction: Prediction, clip: Clip, text: str, title: str, file: Path) 
 
 def _headline(figure: Any, prediction: Prediction, title: str) -> None:
     if prediction.probabilities is None:
-        said = f"{prediction.predicted} {prediction.value:+.2f}"
+        said = f"{prediction.predicted} {_signed(prediction.value)}"
     else:
         said = f"{prediction.predicted}, {prediction.probabilities[prediction.predicted]:.0%}"
     figure.suptitle(f"{said}   ·   {title}", x=0.015, ha="left", fontsize=15, fontweight="bold", color=_INK)
@@ -85,7 +86,7 @@ def _frames(axes: Any, prediction: Prediction, clip: Clip) -> None:
     gap = np.full((size, max(1, size // 16), 3), 255, np.uint8)
     strip = np.concatenate([part for picture in shown for part in (picture, gap)][:-1], axis=1)
     axes.imshow(strip, interpolation="lanczos", aspect="equal")
-    axes.set_anchor("W")
+    axes.set_anchor("NW")
     found = "face found by the detector" if clip.face == "detector" else "no face found: middle of the frame"
     _panel(axes, f"Video: {len(clip.video)} frames, {found}")
 
@@ -100,7 +101,7 @@ def _wave(axes: Any, prediction: Prediction, clip: Clip) -> None:
     axes.fill_between(time, low, high, color=_MODALITY["audio"], linewidth=0.4)
     peak = float(np.abs(clip.audio).max())
     axes.set(xlim=(0, clip.seconds), ylim=(-1.1 * peak, 1.1 * peak))
-    _panel(axes, f"Audio: {clip.seconds:.1f} s, peak {20 * np.log10(peak):.0f} dB of full scale")
+    _panel(axes, f"Audio: {clip.seconds:.1f} s, peak {20 * np.log10(peak):.0f} dB of full scale".replace("-", "−"))
     axes.tick_params(bottom=True, labelbottom=True, length=3, labelsize=8, color=_RULE)
     axes.xaxis.set_major_formatter("{x:g} s")
 
@@ -117,35 +118,38 @@ def _words(axes: Any, prediction: Prediction, text: str) -> None:
 
 def _classes(axes: Any, prediction: Prediction) -> None:
     if prediction.probabilities is None:
-        axes.text(0, 0.5, f"{prediction.value:+.2f}", transform=axes.transAxes, va="center", fontsize=30, color=_CHOSEN)
+        value = _signed(prediction.value)
+        axes.text(0, 0.5, value, transform=axes.transAxes, va="center", fontsize=30, color=_CHOSEN)
         _panel(axes, f"Regressed value: {prediction.predicted}")
         return
     names = sorted(prediction.probabilities, key=prediction.probabilities.__getitem__)
     colours = [_CHOSEN if name == prediction.predicted else _OTHER for name in names]
-    _bars(axes, names, [prediction.probabilities[name] for name in names], colours, "{:.0%}")
+    values = [prediction.probabilities[name] for name in names]
+    _bars(axes, names, values, colours, [f"{value:.0%}" for value in values])
     _panel(axes, "Probability of the classes")
 
 
 def _reliability(axes: Any, prediction: Prediction) -> None:
-    if prediction.reliability is None:
-        _panel(axes, f"Reliability: {prediction.reliability_is}")
-        return
-    names = list(prediction.reliability)[::-1]
-    values = [prediction.reliability[name] for name in names]
-    _bars(axes, names, values, [_MODALITY[name] for name in names], "{:.2f}", dict.fromkeys(prediction.missing, "missing"))
-    _panel(axes, f"Reliability: {prediction.reliability_is}")
+    values = prediction.reliability
+    if values is not None:
+        names = list(values)[::-1]
+        labels = ["missing" if name in prediction.missing else f"{values[name]:.2f}" for name in names]
+        _bars(axes, names, [values[name] for name in names], [_MODALITY[name] for name in names], labels)
+        axes.set_ylim(len(names) - len(_MODALITY) - 0.5, len(names) - 0.5)  # bars of one size for any number of them
+        axes.set_xlabel(prediction.reliability_is, loc="left", fontsize=8.5, color=_MUTED)
+    else:
+        axes.text(0, 0.95, prediction.reliability_is, transform=axes.transAxes, va="top", style="italic", color=_MUTED)
+    _panel(axes, "Reliability of each modality")
 
 
-def _bars(
-    axes: Any, names: list[str], values: list[float], colours: list[str], form: str, instead: dict[str, str] | None = None
-) -> None:
+def _bars(axes: Any, names: list[str], values: list[float], colours: list[str], labels: list[str]) -> None:
     rows = np.arange(len(names))
     axes.barh(rows, np.ones(len(names)), height=0.62, color=_PALE)
     axes.barh(rows, values, height=0.62, color=colours)
-    for row, name, value in zip(rows, names, values, strict=True):
-        axes.text(1.02, row, (instead or {}).get(name, form.format(value)), va="center", color=_INK)
+    for row, label in zip(rows, labels, strict=True):
+        axes.text(1.02, row, label, va="center")
     axes.set_yticks(rows, names)
-    axes.set_xlim(0, 1)
+    axes.set_xlim(0, 1.2)  # the labels inside, so that pictures of several clips line up
     axes.tick_params(left=False, labelleft=True, labelsize=11)
 
 
@@ -156,10 +160,14 @@ def _absent(axes: Any, modality: str, prediction: Prediction) -> None:
     _panel(axes, f"{modality.capitalize()}: missing" if modality in prediction.missing else modality.capitalize())
 
 
+def _signed(value: float | None) -> str:
+    return f"{value:+.2f}".replace("-", "−")
+
+
 def _panel(axes: Any, title: str) -> None:
     axes.set_title(title)
     axes.tick_params(bottom=False, labelbottom=False)
-    if not axes.get_yticklabels() or not axes.patches:
+    if not axes.containers:  # bars have names
         axes.tick_params(left=False, labelleft=False)
     for spine in axes.spines.values():
         spine.set_visible(False)

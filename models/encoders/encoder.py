@@ -45,7 +45,7 @@ class UnimodalClassifier(nn.Module):
     def __init__(self, encoder: Encoder, classes: int, *, dropout: float = 0.3) -> None:
         super().__init__()
         if classes < 1:
-            raise ValueError(f"classes must be at least 1 (a value to regress), got {classes}")
+            raise ValueError(f"classes must be at least 1 (one output: regression), got {classes}")
         self.encoder = encoder
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(encoder.out_dim, classes)
