@@ -25,7 +25,7 @@ from models.checkpoint import Preprocessing
 from recipes.corpora.face import crop, fixed_box, load_detector, median_box
 
 MISSING_AT_END_S = 0.5
-"""How much earlier than its file says a stream may end."""
+"""How much earlier than its file says a clip may end."""
 SILENT_PEAK = 1e-3
 """Below it (−60 dB of full scale) a wave counts as silence."""
 _LOOKED_AT = 3
@@ -59,37 +59,39 @@ def read_clip(file: Path, wanted: Preprocessing, modalities: Collection[str] = (
     """
     if not file.is_file():
         raise ClipError(f"{file}: no such file")
+    clip = Clip(0.0)
     try:
         with av.open(str(file)) as container:
             audio = len(container.streams.audio) > 0
             video = any(not stream.disposition & Disposition.attached_pic for stream in container.streams.video)
+            promised, streams = (container.duration or 0) / av.time_base, len(container.streams)
         if not video and not audio:
             raise ClipError(f"{file}: holds neither a picture nor a sound stream; give a clip with one of them")
-        clip = Clip(0.0)
-        if "audio" in modalities and audio:
-            _take_audio(clip, file, wanted.sample_rate)
-        elif "audio" in modalities:
-            clip.missing["audio"] = "the clip has no sound stream"
-        if "video" in modalities and video:
-            _take_video(clip, file, wanted.frames, wanted.frame_size)
-        elif "video" in modalities:
-            clip.missing["video"] = "the clip has no picture stream"
+        for modality, there, take, kind in (
+            ("audio", audio, _take_audio, "sound"),
+            ("video", video, _take_video, "picture"),
+        ):
+            if modality in modalities and there:
+                take(clip, file, wanted)
+                streams -= 1
+            elif modality in modalities:
+                clip.missing[modality] = f"the clip has no {kind} stream"
+        if streams == 0:  # the duration of the file is that of its longest stream
+            _check_end(file, clip.seconds, promised)
     except av.error.FFmpegError as error:
         raise ClipError(f"{file}: cannot be decoded ({error.strerror}); is it a whole clip?") from error
     return clip
 
 
-def _take_audio(clip: Clip, file: Path, sample_rate: int) -> None:
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=sample_rate)
+def _take_audio(clip: Clip, file: Path, wanted: Preprocessing) -> None:
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=wanted.sample_rate)
     pieces: list[npt.NDArray[np.int16]] = []
     with av.open(str(file)) as container:
         stream = container.streams.audio[0]
         for frame in chain(container.decode(stream), [None]):  # None: what the resampler still holds
             pieces += [piece.to_ndarray()[0] for piece in resampler.resample(frame)]
-        samples = np.concatenate(pieces) if pieces else np.zeros(0, np.int16)
-        seconds = len(samples) / sample_rate
-        _check_end(file, stream, seconds, "sound")
-    clip.seconds = max(clip.seconds, seconds)
+    samples = np.concatenate(pieces) if pieces else np.zeros(0, np.int16)
+    clip.seconds = max(clip.seconds, len(samples) / wanted.sample_rate)
     wave = samples.astype(np.float32) / np.float32(32768)
     if np.abs(wave).max(initial=0) < SILENT_PEAK:
         clip.missing["audio"] = "the sound is silent" if len(wave) else "the sound stream is empty"
@@ -97,7 +99,7 @@ def _take_audio(clip: Clip, file: Path, sample_rate: int) -> None:
         clip.audio = wave
 
 
-def _take_video(clip: Clip, file: Path, frames: int, size: int) -> None:
+def _take_video(clip: Clip, file: Path, wanted: Preprocessing) -> None:
     shown_at = [float(frame.time or 0) for frame in _frames(file)]  # read twice: only the chosen frames are held
     if not shown_at:
         clip.missing["video"] = "the picture stream is empty"
@@ -106,9 +108,9 @@ def _take_video(clip: Clip, file: Path, frames: int, size: int) -> None:
         stream = container.streams.video[0]
         rate = float(stream.average_rate or stream.guessed_rate or 25)
         seconds = shown_at[-1] - shown_at[0] + 1 / rate
-        _check_end(file, stream, seconds, "picture")
+        _check_end(file, len(shown_at) / rate, stream.frames / rate)
     clip.seconds = max(clip.seconds, seconds)
-    chosen = _evenly_spaced(shown_at, seconds, frames)
+    chosen = _evenly_spaced(shown_at, seconds, wanted.frames)
     kept = {index: _upright(frame) for index, frame in enumerate(_frames(file)) if index in chosen}
     pictures = [kept[index] for index in chosen]
     if not any(picture.any() for picture in pictures):
@@ -119,7 +121,7 @@ def _take_video(clip: Clip, file: Path, frames: int, size: int) -> None:
     spread = np.linspace(0, len(pictures) - 1, min(_LOOKED_AT, len(pictures))).round().astype(int)
     found = [box for index in spread if detector and (box := detector(pictures[index]))]
     box = median_box(found, height, width) if found else fixed_box(height, width)
-    clip.video = np.stack([crop(picture, box, size) for picture in pictures])
+    clip.video = np.stack([crop(picture, box, wanted.frame_size) for picture in pictures])
     clip.face = "detector" if found else "square"
 
 
@@ -143,7 +145,6 @@ def _upright(frame: Any) -> Pixels:
     return np.ascontiguousarray(pixels)
 
 
-def _check_end(file: Path, stream: Any, seconds: float, kind: str) -> None:
-    promised = float(stream.duration * stream.time_base) if stream.duration else 0.0
+def _check_end(file: Path, seconds: float, promised: float) -> None:
     if seconds < promised - MISSING_AT_END_S:
-        raise ClipError(f"{file}: cut short, its {kind} ends at {seconds:.2f} of {promised:.2f} s; copy it again")
+        raise ClipError(f"{file}: cut short, it ends at {seconds:.2f} of {promised:.2f} s; copy it again")
