@@ -248,7 +248,7 @@ def test_audio_and_video_learn_a_simple_difference() -> None:
 
 def test_classifier_regresses_with_one_class_and_refuses_none() -> None:
     assert UnimodalClassifier(TextEncoder(), 1)(collate([{"text": "fine"}, {"text": "no"}])).shape == (2, 1)
-    with pytest.raises(ValueError, match="at least 1 .*got 0"):
+    with pytest.raises(ValueError, match=r"at least 1 .*got 0"):
         UnimodalClassifier(TextEncoder(), 0)
 
 
