@@ -225,6 +225,7 @@ def test_audio_and_video_learn_a_simple_difference() -> None:
         assert accuracy(classifier, samples[32:], labels[32:]) > 0.85, encoder.modality
 
 
-def test_classifier_refuses_one_class() -> None:
-    with pytest.raises(ValueError, match="at least 2, got 1"):
-        UnimodalClassifier(TextEncoder(), 1)
+def test_classifier_regresses_with_one_class_and_refuses_none() -> None:
+    assert UnimodalClassifier(TextEncoder(), 1)(collate([{"text": "fine"}, {"text": "no"}])).shape == (2, 1)
+    with pytest.raises(ValueError, match=r"at least 1 .*got 0"):
+        UnimodalClassifier(TextEncoder(), 0)

@@ -227,7 +227,11 @@ def test_checkpoint_round_trip(name: str, tmp_path: Path) -> None:
         assert torch.equal(loaded(collate(varied())).logits, model(collate(varied())).logits)
     assert loaded.classes == model.classes
     assert not loaded.training
-    assert sorted(file.name for file in (tmp_path / "a" / "b").iterdir()) == ["config.json", "model.safetensors"]
+    assert sorted(file.name for file in (tmp_path / "a" / "b").iterdir()) == [
+        "README.md",
+        "config.json",
+        "model.safetensors",
+    ]
 
 
 def test_checkpoint_keeps_sizes_and_class_names(tmp_path: Path) -> None:
@@ -250,8 +254,10 @@ def test_broken_checkpoints_give_one_clear_error(tmp_path: Path) -> None:
         fitted("concat").save_pretrained(tmp_path)
         return tmp_path
 
-    with pytest.raises(CheckpointError, match=r"config\.json is missing"):
+    with pytest.raises(CheckpointError, match="nowhere is no folder"):
         EmotionModel.from_pretrained(tmp_path / "nowhere")
+    with pytest.raises(CheckpointError, match=r"config\.json is missing"):
+        EmotionModel.from_pretrained(tmp_path)
     weights = saved() / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
     with pytest.raises(CheckpointError, match=r"model\.safetensors is corrupt"):
@@ -268,11 +274,37 @@ def test_broken_checkpoints_give_one_clear_error(tmp_path: Path) -> None:
     edited(saved(), fusion={"type": "concat", "hidden": 32, "dropout": 0.1})
     with pytest.raises(CheckpointError, match=r"does not fit its config\.json: size mismatch"):
         EmotionModel.from_pretrained(tmp_path)
-    edited(saved(), fusion={"type": "transformer"})
-    with pytest.raises(CheckpointError, match="does not describe a model"):
-        EmotionModel.from_pretrained(tmp_path)
-    edited(saved(), encoders=["audio"])
-    with pytest.raises(CheckpointError, match="does not describe a model"):
+    for changes, message in WRONG_CONFIGS:
+        edited(saved(), **changes)
+        with pytest.raises(CheckpointError, match=rf"config\.json does not describe a model: {message}"):
+            EmotionModel.from_pretrained(tmp_path)
+
+
+WRONG_CONFIGS: list[tuple[dict[str, Any], str]] = [
+    ({"fusion": {"type": "concatt"}}, "unknown fusion.type 'concatt': did you mean 'concat'"),
+    ({"fusion": {"hidden": 3}}, "unknown fusion.type None"),
+    ({"fusion": {"type": "concat", "depth": 3}}, "fusion: .*depth"),
+    ({"fusion": "concat"}, "fusion must be a table"),
+    ({"encoders": ["audio"]}, "encoders must be a table"),
+    ({"encoders": {"audio": {"type": "AudioEncodr"}}}, r"unknown encoders\.audio\.type .* mean 'AudioEncoder'"),
+    ({"encoders": {"audio": {"type": "AudioEncoder", "bands": 5000}}}, r"encoders\.audio: mel bands"),
+    ({"encoders": {"smell": {"type": "AudioEncoder"}}}, "encoder AudioEncoder reads 'audio' but is given for 'smell'"),
+    ({"classes": "abcd"}, "classes must be a list of names"),
+    ({"preprocessing": {"frames": 8}}, ".*frame_size"),
+    ({"preprocessing": {"frames": 0, "frame_size": 64}}, "frames must be an integer ≥ 1, not 0"),
+]
+
+
+def test_missing_keys_are_named(tmp_path: Path) -> None:
+    fitted("concat").save_pretrained(tmp_path)
+    whole = json.loads((tmp_path / "config.json").read_text())
+    for key in ("classes", "encoders", "fusion"):
+        (tmp_path / "config.json").write_text(json.dumps({name: value for name, value in whole.items() if name != key}))
+        with pytest.raises(CheckpointError, match=f"key '{key}' is missing"):
+            EmotionModel.from_pretrained(tmp_path)
+    del whole["encoders"]["text"]
+    (tmp_path / "config.json").write_text(json.dumps(whole))
+    with pytest.raises(CheckpointError, match=r"does not fit its config\.json: Unexpected key.*text"):
         EmotionModel.from_pretrained(tmp_path)
 
 
@@ -297,7 +329,7 @@ def test_an_interrupted_save_leaves_no_half_file(tmp_path: Path, monkeypatch: py
     with pytest.raises(OSError, match="disk full"):
         fitted("concat").save_pretrained(tmp_path)
     assert (tmp_path / "model.safetensors").read_bytes() == before
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_parts_that_do_not_fit_are_refused() -> None:
@@ -308,14 +340,6 @@ def test_parts_that_do_not_fit_are_refused() -> None:
         EmotionModel({"audio": audio}, Concat({"audio": 96}, 4), 3)
     with pytest.raises(ValueError, match="AudioEncoder reads 'audio' but is given for 'video'"):
         EmotionModel({"video": audio}, Concat({"video": 96}, 4), 4)
-
-
-def test_zoo_names_and_errors() -> None:
-    assert models.names() == ["concat", "experts", "nmer"]
-    with pytest.raises(ValueError, match="unknown model 'nmre': did you mean 'nmer'"):
-        models.create("nmre", classes=4, seed=0)
-    with pytest.raises(ValueError, match="takes dropout, hidden, got"):
-        models.create("concat", classes=4, seed=0, latent_dim=3)
 
 
 def test_seed_decides_the_weights_and_nothing_else() -> None:

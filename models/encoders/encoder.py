@@ -32,14 +32,21 @@ class Encoder(nn.Module, ABC):
     def forward(self, batch: Batch) -> Tensor:
         """(B, out_dim) float32."""
 
+    def extra_files(self) -> dict[str, bytes]:
+        """What it needs beside `config` and weights, such as a tokenizer: name → content, kept in checkpoints.
+
+        An encoder with such files is rebuilt by `type(encoder)(**config, extra_files=…)`.
+        """
+        return {}
+
 
 class UnimodalClassifier(nn.Module):
     """Train an encoder alone: dropout and one linear layer over its vector."""
 
     def __init__(self, encoder: Encoder, classes: int, *, dropout: float = 0.3) -> None:
         super().__init__()
-        if classes < 2:
-            raise ValueError(f"classes must be at least 2, got {classes}")
+        if classes < 1:
+            raise ValueError(f"classes must be at least 1 (one output: regression), got {classes}")
         self.encoder = encoder
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(encoder.out_dim, classes)

@@ -1,0 +1,91 @@
+"""What a recipe knows of a model that it trained, for the card in its checkpoint.
+
+Public: `run_card`, `noise_facts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from models.cards import ModelCard, NoiseSeen, Result
+from noise_scheduler import NoiseScheduler
+from recipes.run_plan import Method, RunPlan
+
+_INTENDED_USE = (
+    "Research on emotion recognition that withstands noisy and missing modalities, and comparison of methods trained "
+    "alike. Not for decisions about people."
+)
+_LIMITS = (
+    "Acted emotions of the corpus above, one speaker at a time, utterances of a few seconds in the corpus's language. "
+    "The figures are those of one run on its test fold; another fold, seed or corpus gives others."
+)
+
+
+def run_card(
+    plan: RunPlan,
+    method: Method,
+    judged: Mapping[str, Any],
+    *,
+    corpus: str | None = None,
+    synthetic: bool | None = None,
+    licence: str | None = None,
+) -> ModelCard:
+    """The card of one method in one run; `judged` is what `recipes.judging.judge_model` gives of it."""
+    noise: dict[str, Any] = {"noise": ()}
+    if method.training.startswith("scheduled noise"):
+        noise = noise_facts(plan.settings.scheduler(seed=plan.seed, total_steps=1000))
+    parts = f"{len(plan.train)} utterances to train, {len(plan.validation)} to validate, {len(plan.test)} to test"
+    return ModelCard(
+        corpus=corpus,
+        synthetic=synthetic,
+        corpus_digest=plan.cache.name,
+        split=f"{plan.fold}; {parts}",
+        seed=plan.seed,
+        training=method.training,
+        selection=f"epoch with the best mean UA on validation data, conditions {', '.join(method.judged_on)}",
+        test_used_for_selection=False,
+        results=tuple(
+            Result(metric.upper(), condition, scores[metric])
+            for condition, scores in judged["scores"].items()
+            for metric in ("ua", "wa")
+            if metric in scores
+        ),
+        intended_use=_INTENDED_USE,
+        limits=_LIMITS,
+        licence=licence,
+        **noise,
+    )
+
+
+def noise_facts(scheduler: NoiseScheduler) -> dict[str, Any]:
+    """The fields of `ModelCard` that a scheduler decides: `noise`, `noise_condition`, `noise_digest`."""
+    config = scheduler.to_dict()
+    seen: list[NoiseSeen] = []
+    for modality, mixture in config["noises"].items():
+        level = config["level"]
+        if isinstance(level, dict) and "kind" not in level:  # one level per modality
+            level = level[modality]
+        for entry in mixture["noises"] if isinstance(mixture, dict) else mixture:
+            fields = {"noise": entry} if isinstance(entry, str) else dict(entry)
+            name, weight = fields.pop("noise"), fields.pop("weight", 1)
+            seen.append(NoiseSeen(modality, name + _arguments(fields), _words(weight), _words(level)))
+    return {
+        "noise": tuple(seen),
+        "noise_condition": _words(config["condition"]),
+        "noise_digest": scheduler.digest,
+    }
+
+
+def _words(value: Any) -> str:
+    """A part of a scheduler's configuration in a line: ``uniform(low 0, high linear(start 0.3, end 1, until 30%))``."""
+    if isinstance(value, dict):
+        return f"{value['kind']}{_arguments({key: part for key, part in value.items() if key != 'kind'})}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_words, value))}]"
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
+def _arguments(fields: Mapping[str, Any]) -> str:
+    said = ", ".join(f"{key} {_words(value)}" for key, value in fields.items() if value not in ([], {}))
+    return f"({said})" if said else ""

@@ -1,0 +1,72 @@
+"""What a recipe writes into the cards of its models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from recipes.iemocap_settings import IemocapSettings
+from recipes.run_plan import FINETUNED, METHODS, RunPlan
+
+import noise_scheduler as ns
+from models.cards import NoiseSeen
+from recipes import iemocap, settings
+from recipes.model_cards import noise_facts, run_card
+
+JUDGED = {"scores": {"clean": {"ua": 0.7, "wa": 0.75, "macro_f1": 0.6}, "noisy/mean": {"ua": 0.5, "wa": 0.55}}}
+
+
+@pytest.fixture(scope="module")
+def plan() -> RunPlan:
+    configured = settings.load(IemocapSettings, iemocap.CONFIG)
+    rows = [np.arange(count) for count in (40, 10, 12)]
+    return RunPlan(3, "speaker Ses01F", *rows, Path("cache/0a1b"), Path("run"), configured)
+
+
+def test_card_of_a_run_holds_its_facts(plan: RunPlan) -> None:
+    (nmer,) = (method for method in METHODS if method.name == "nmer")
+    card = run_card(plan, nmer, JUDGED, corpus="IEMOCAP", synthetic=False)
+    assert (card.corpus, card.synthetic, card.corpus_digest, card.seed) == ("IEMOCAP", False, "0a1b", 3)
+    assert card.split == "speaker Ses01F; 40 utterances to train, 10 to validate, 12 to test"
+    assert card.test_used_for_selection is False
+    assert "validation" in (card.selection or "")
+    assert card.results is not None
+    assert {(result.metric, result.condition): result.value for result in card.results} == {
+        ("UA", "clean"): 0.7,
+        ("WA", "clean"): 0.75,
+        ("UA", "noisy/mean"): 0.5,
+        ("WA", "noisy/mean"): 0.55,
+    }
+    scheduler = plan.settings.scheduler(seed=3, total_steps=1000)
+    assert card.noise_digest == scheduler.digest
+    assert {seen.type for seen in card.noise or ()} >= {"audio/background", "image/occlusion", "text/missing"}
+    assert card.licence is None
+
+
+def test_only_scheduled_noise_is_noise_seen_in_training(plan: RunPlan) -> None:
+    for method in (*METHODS, FINETUNED):
+        card = run_card(plan, method, JUDGED)
+        assert bool(card.noise) == ("scheduled noise" in method.training), method.name
+        assert card.training == method.training
+
+
+def test_noise_is_told_in_words() -> None:
+    scheduler = ns.NoiseScheduler(
+        {
+            "audio": {ns.build("audio/white_noise", snr_db_range=(20, -5)): ns.linear(0, 1), "audio/hum": 2},
+            "video": ns.mixture(["image/jpeg", "image/occlusion"], count=2),
+        },
+        level={"audio": 0.5, "video": ns.uniform(0, ns.linear(0.25, 1, until="30%"))},
+    )
+    facts = noise_facts(scheduler)
+    rising = "linear(start 0, end 1, since 0, until 100%)"
+    video = "uniform(low 0, high linear(start 0.25, end 1, since 0, until 30%))"
+    assert facts["noise"] == (
+        NoiseSeen("audio", "audio/white_noise(snr_db_range [20, -5])", rising, "0.5"),
+        NoiseSeen("audio", "audio/hum", "2", "0.5"),
+        NoiseSeen("video", "image/jpeg", "1", video),
+        NoiseSeen("video", "image/occlusion", "1", video),
+    )
+    assert facts["noise_condition"] == "any_subset"
+    assert facts["noise_digest"] == scheduler.digest
