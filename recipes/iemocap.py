@@ -61,7 +61,7 @@ RECIPE = Recipe(
     demo=demo_corpus.generate,
     demo_folder=Path("data/demo"),
     claims=_CLAIMS,
-    description=__doc__,
+    description=__doc__ or "",
 )
 
 

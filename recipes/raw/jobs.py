@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader
 
 import models
 from models.batch import Batch, collate
+from models.checkpoint import Preprocessing
 from models.encoders import AudioEncoder, Encoder, TextEncoder, UnimodalClassifier, VideoEncoder
 from models.losses import LossWeights
 from models.model import EmotionModel
@@ -30,6 +31,7 @@ from recipes.corpora.cache import Cache
 from recipes.files import read_tensors, write_json, write_tensors
 from recipes.jobs import Report, shares
 from recipes.raw.bank import evaluation_bank, load_bank, training_bank
+from recipes.raw.cards import run_card
 from recipes.raw.conditions import Views, clean_views, inputs, scheduled_views, selection, zero_vector_views
 from recipes.raw.judging import judge_model, judge_unimodal
 from recipes.raw.methods import FINETUNED, METHODS, Method
@@ -75,7 +77,7 @@ def teacher_job(plan: RunPlan, hidden: int, *, report: Report) -> None:
     """Train the clean teacher of a width: experts on clean encoders and clean data."""
     model = _model(plan, _TEACHER, hidden=hidden)
     _train_fusion(plan, model, None, _TEACHER, Cache(plan.cache).labels, report)
-    model.save_pretrained(plan.teacher(hidden))
+    model.save_pretrained(plan.teacher(hidden), preprocessing=_preprocessing(plan))
 
 
 def fusion_job(plan: RunPlan, name: str, *, report: Report) -> None:
@@ -86,9 +88,10 @@ def fusion_job(plan: RunPlan, name: str, *, report: Report) -> None:
     started = time.perf_counter()
     _train_fusion(plan, model, teacher, method, labels, report)
     seconds = time.perf_counter() - started
-    model.save_pretrained(plan.checkpoints / method.name)
+    judged = judge_model(plan, model, teacher, method.encoders, labels)
+    _save(plan, model, method, judged)
     write_json(plan.work / f"{method.name}.time.json", {"training_s": seconds})
-    write_json(plan.work / f"{method.name}.json", judge_model(plan, model, teacher, method.encoders, labels))
+    write_json(plan.work / f"{method.name}.json", judged)
 
 
 def finetune_job(plan: RunPlan, *, report: Report) -> None:
@@ -129,13 +132,13 @@ def finetune_job(plan: RunPlan, *, report: Report) -> None:
         log=plan.log(f"{plan.name}/nmer_finetuned"),
         report=training,
     )
-    model.save_pretrained(plan.checkpoints / FINETUNED.name)
     parts = shares(encoding, (1,) * len(MODALITIES))
     encoders: Any = model.encoders
     for modality, part in zip(MODALITIES, parts, strict=True):
         bank = evaluation_bank(plan, cache, modality, {"noisy": encoders[modality]}, part)
         write_tensors(plan.work / "finetuned" / f"{modality}.bank.safetensors", bank)
     judged = judge_model(plan, model, teacher, "noisy", cache.labels, plan.work / "finetuned")
+    _save(plan, model, FINETUNED, judged)
     write_json(plan.work / f"{FINETUNED.name}.json", judged)
 
 
@@ -232,6 +235,15 @@ def _training_views(plan: RunPlan, method: Method) -> Views:
     if method.training == "scheduled noise":
         return scheduled_views(bank, view_steps(plan.settings.bank.views, plan.fusion_steps), plan.seed)
     return zero_vector_views(bank, plan.seed) if method.training == "zero vectors" else clean_views(bank)
+
+
+def _save(plan: RunPlan, model: EmotionModel, method: Method, judged: Mapping[str, Any]) -> None:
+    card, preprocessing = run_card(plan, method, judged), _preprocessing(plan)
+    model.save_pretrained(plan.checkpoints / method.name, card=card, preprocessing=preprocessing)
+
+
+def _preprocessing(plan: RunPlan) -> Preprocessing:
+    return Preprocessing(frames=plan.settings.data.frames, frame_size=plan.settings.data.frame_size)
 
 
 def _without_prefix(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

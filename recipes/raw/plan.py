@@ -32,6 +32,9 @@ class RunPlan:
     out: Path
     task: Task
     settings: RawSettings
+    corpus: str
+    """Name of the corpus, for the models' cards."""
+    synthetic: bool
 
     @property
     def name(self) -> str:

@@ -200,7 +200,19 @@ def _plans(recipe: Recipe, corpus: Corpus, cache: Cache, settings: RawSettings, 
             raise SettingsError(f"run.test_folds: there is no fold {number}, the corpus has {len(folds)}")
         fold = folds[number - 1]
         plans += [
-            RunPlan(seed, fold.name, fold.train, fold.val, fold.test, cache.folder, out, recipe.task, settings)
+            RunPlan(
+                seed,
+                fold.name,
+                fold.train,
+                fold.val,
+                fold.test,
+                cache.folder,
+                out,
+                recipe.task,
+                settings,
+                recipe.corpus,
+                corpus.synthetic,
+            )
             for seed in settings.run.seeds
         ]
     return plans

@@ -10,50 +10,42 @@ from typing import Any
 
 from models.cards import ModelCard, NoiseSeen, Result
 from noise_scheduler import NoiseScheduler
-from recipes.run_plan import Method, RunPlan
+from recipes.raw.methods import Method
+from recipes.raw.plan import RunPlan
 
 _INTENDED_USE = (
     "Research on emotion recognition that withstands noisy and missing modalities, and comparison of methods trained "
     "alike. Not for decisions about people."
 )
 _LIMITS = (
-    "Acted emotions of the corpus above, one speaker at a time, utterances of a few seconds in the corpus's language. "
+    "The speakers and the language of the corpus above, one speaker at a time, utterances of a few seconds. "
     "The figures are those of one run on its test fold; another fold, seed or corpus gives others."
 )
 
 
-def run_card(
-    plan: RunPlan,
-    method: Method,
-    judged: Mapping[str, Any],
-    *,
-    corpus: str | None = None,
-    synthetic: bool | None = None,
-    licence: str | None = None,
-) -> ModelCard:
-    """The card of one method in one run; `judged` is what `recipes.judging.judge_model` gives of it."""
+def run_card(plan: RunPlan, method: Method, judged: Mapping[str, Any]) -> ModelCard:
+    """The card of one method in one run; `judged` is what `recipes.raw.judging.judge_model` gives of it."""
     noise: dict[str, Any] = {"noise": ()}
     if method.training.startswith("scheduled noise"):
-        noise = noise_facts(plan.settings.scheduler(seed=plan.seed, total_steps=1000))
+        noise = noise_facts(plan.settings.scheduler(method.encoders, seed=plan.encoder_seed, total_steps=1000))
+    conditions = ", ".join(method.judged_on)
     parts = f"{len(plan.train)} utterances to train, {len(plan.validation)} to validate, {len(plan.test)} to test"
     return ModelCard(
-        corpus=corpus,
-        synthetic=synthetic,
+        corpus=plan.corpus,
+        synthetic=plan.synthetic,
         corpus_digest=plan.cache.name,
         split=f"{plan.fold}; {parts}",
         seed=plan.seed,
         training=method.training,
-        selection=f"epoch with the best mean UA on validation data, conditions {', '.join(method.judged_on)}",
+        selection=f"epoch with the best mean {plan.task.selection} on validation data, conditions {conditions}",
         test_used_for_selection=False,
         results=tuple(
-            Result(metric.upper(), condition, scores[metric])
+            Result(metric["label"], condition, scores[metric["name"]])
             for condition, scores in judged["scores"].items()
-            for metric in ("ua", "wa")
-            if metric in scores
+            for metric in plan.task.metrics[:2]
         ),
         intended_use=_INTENDED_USE,
         limits=_LIMITS,
-        licence=licence,
         **noise,
     )
 
