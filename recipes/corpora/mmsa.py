@@ -20,10 +20,10 @@ Quirks: -inf in audio becomes 0, as in MMSA, and labels outside [-3, 3] are clam
 
 The pickle is as large as the arrays in it and is in memory as a whole while it is read, so it is converted once:
 
-    CACHE/NAME-DIGEST.h5      data sets audio/ID, video/ID, text/ID and the lists id, label, part
+    CACHE/NAME-PLACE-STATE.h5       data sets audio/ID, video/ID, text/ID and the lists id, label, part
 
-DIGEST covers size and modification time of the pickle; the file appears by one rename and replaces those of older
-pickles of that name.
+PLACE is a digest of the path of the pickle, STATE of its size and modification time. The file appears by one rename and
+replaces that of an earlier state.
 
 Public: read, DIMS, PARTS, RELEASE_SIZES, ALIGNED_STEPS, UNALIGNED_STEPS.
 
@@ -79,15 +79,18 @@ def read(file: Path, cache: Path, *, skip_bad: bool = False) -> FeatureCorpus:
     file, cache = Path(file), Path(cache)
     if not file.is_file():
         raise CorpusError(f"{file}: no such file; give the path of aligned_50.pkl or unaligned_50.pkl")
-    stat = file.stat()
-    digest = hashlib.sha256(json.dumps([FORMAT, stat.st_size, stat.st_mtime_ns]).encode()).hexdigest()[:16]
-    converted = cache / f"{file.stem}-{digest}.h5"
+    place, state = _digest(str(file.resolve())), _digest(file.stat().st_size, file.stat().st_mtime_ns)
+    converted = cache / f"{file.stem}-{place}-{state}.h5"
     if not converted.is_file():
         _convert(file, converted, skip_bad)
-        for older in cache.glob(f"{file.stem}-{'[0-9a-f]' * 16}.h5"):
+        for older in cache.glob(f"*-{place}-*.h5"):
             if older != converted:
                 older.unlink()
     return _opened(file, converted, skip_bad)
+
+
+def _digest(*parts: str | int) -> str:
+    return hashlib.sha256(json.dumps([FORMAT, *parts]).encode()).hexdigest()[:12]
 
 
 def _opened(file: Path, converted: Path, skip_bad: bool) -> FeatureCorpus:
