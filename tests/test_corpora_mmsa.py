@@ -159,6 +159,14 @@ def test_the_pickle_is_opened_once_until_it_changes(
     assert len(list(cache.iterdir())) == 1
 
 
+def test_pickles_of_one_name_share_a_cache(whole: Path, content: Content, tmp_path: Path) -> None:
+    mine = written(tmp_path, content)
+    for _ in range(2):
+        assert read(mine, tmp_path / "cache").root == mine
+        assert read(whole / mine.name, tmp_path / "cache").synthetic
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
 def test_known_quirks_are_repaired_and_counted(content: Content, tmp_path: Path) -> None:
     content["train"]["audio"][4, 0, :3] = -np.inf
     content["test"]["audio"][2, 0, 7] = -np.inf

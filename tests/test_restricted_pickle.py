@@ -131,6 +131,12 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "a function as a value": ([RECONSTRUCT], "a function as a value"),
     "an element type with fields": (Call(np.dtype, "f4", state=FIELDS), "type with fields"),
     "more elements than content": (Call(RECONSTRUCT, *EMPTY, state=(1, (9,), F4, False, b"1234")), r"shape \(9,\)"),
+    "no characters": (Call(FROM_BUFFER, b"\xff" * 8, np.dtype("U1"), (2,), "C"), "what is no character"),
+    "no characters in a state": (
+        Call(RECONSTRUCT, *EMPTY, state=(1, (1,), np.dtype(">U1"), False, b"\x00\x11\x00\x00")),
+        "what is no character",
+    ),
+    "a scalar of no character": (Call(SCALAR, np.dtype("U1"), b"\xff" * 4), "truncated or not a pickle"),
     "a negative axis": (Call(FROM_BUFFER, b"12345678", F4, (-1,), "C"), r"shape \(-1,\)"),
 }
 

@@ -20,10 +20,10 @@ Quirks: -inf in audio becomes 0, as in MMSA, and labels outside [-3, 3] are clam
 
 The pickle is as large as the arrays in it and is in memory as a whole while it is read, so it is converted once:
 
-    CACHE/NAME-DIGEST.h5      data sets audio/ID, video/ID, text/ID and the lists id, label, part
+    CACHE/NAME-PLACE-STATE.h5       data sets audio/ID, video/ID, text/ID and the lists id, label, part
 
-DIGEST covers size and modification time of the pickle; the file appears by one rename and replaces those of older
-pickles of that name.
+PLACE is a digest of the path of the pickle, STATE of its size and modification time. The file appears by one rename and
+replaces that of an earlier state.
 
 Public: read, DIMS, PARTS, RELEASE_SIZES, ALIGNED_STEPS, UNALIGNED_STEPS.
 
@@ -42,7 +42,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -79,15 +79,18 @@ def read(file: Path, cache: Path, *, skip_bad: bool = False) -> FeatureCorpus:
     file, cache = Path(file), Path(cache)
     if not file.is_file():
         raise CorpusError(f"{file}: no such file; give the path of aligned_50.pkl or unaligned_50.pkl")
-    stat = file.stat()
-    digest = hashlib.sha256(json.dumps([FORMAT, stat.st_size, stat.st_mtime_ns]).encode()).hexdigest()[:16]
-    converted = cache / f"{file.stem}-{digest}.h5"
+    place, state = _digest(str(file.resolve())), _digest(file.stat().st_size, file.stat().st_mtime_ns)
+    converted = cache / f"{file.stem}-{place}-{state}.h5"
     if not converted.is_file():
         _convert(file, converted, skip_bad)
-        for older in cache.glob(f"{file.stem}-{'[0-9a-f]' * 16}.h5"):
+        for older in cache.glob(f"*-{place}-*.h5"):
             if older != converted:
                 older.unlink()
     return _opened(file, converted, skip_bad)
+
+
+def _digest(*parts: str | int) -> str:
+    return hashlib.sha256(json.dumps([FORMAT, *parts]).encode()).hexdigest()[:12]
 
 
 def _opened(file: Path, converted: Path, skip_bad: bool) -> FeatureCorpus:
@@ -153,8 +156,8 @@ class _Part:
     def aligned(self) -> bool:
         return len({values.shape[1] for values in self.features.values()}) == 1
 
-    def sample(self, row: int) -> dict[str, npt.NDArray[Any]]:
-        """Modality → (T, D) without padding. Raises ValueError where the lengths do not fit."""
+    def sample(self, row: int) -> tuple[dict[str, npt.NDArray[np.float32]], int]:
+        """Modality → (T, D) without padding; how many values of -inf became 0. Raises ValueError on bad features."""
         padded = {modality: values[row] for modality, values in self.features.items()}
         steps = {"text": _last(self.mask[row, :, None])}
         if not self.mask[row, : steps["text"]].all():
@@ -166,7 +169,13 @@ class _Part:
                 raise ValueError(f"{KEYS[modality]}_lengths is {steps[modality]} of {len(padded[modality])} steps")
         if self.aligned:
             steps = dict.fromkeys(steps, max(steps.values()))
-        return {modality: values[: steps[modality]] for modality, values in padded.items()}
+        used = {modality: values[: steps[modality]] for modality, values in padded.items()}
+        infinite = np.isneginf(used["audio"])
+        used["audio"] = np.where(infinite, 0, used["audio"])
+        for modality, values in used.items():
+            if fault := array_fault(values, DIMS[modality]):
+                raise ValueError(f"{KEYS[modality]} {fault}")
+        return {modality: values.astype(np.float32) for modality, values in used.items()}, int(infinite.sum())
 
 
 def _last(values: npt.NDArray[Any]) -> int:
@@ -216,73 +225,64 @@ def _part(file: Path, content: Any, name: str) -> _Part:
     )
 
 
+class _Kept(NamedTuple):
+    """What is known of a sample once its features are written."""
+
+    id: str
+    label: float
+    part: int
+    """Index into PARTS."""
+    infinite: int
+    """Values of -inf in its audio."""
+
+
 def _write_samples(out: Any, parts: list[_Part]) -> list[Problem]:
     """Write features and lists of the samples that can be used; return what is wrong with the others."""
     problems: list[Problem] = []
-    ids: list[str] = []
-    labels: list[float] = []
-    in_part: list[int] = []
-    infinite: list[int] = []
+    kept: list[_Kept] = []
     times = Counter(key for part in parts for key in part.ids)
     part_of_video: dict[str, str] = {}
     groups = {modality: out.create_group(modality) for modality in DIMS}
     for number, part in enumerate(parts):
-        for row, key in enumerate(part.ids):
-            where, label = f"{part.where}: row {row}", part.labels[row]
-            if fault := _row_fault(key, times[key], label, PARTS[number], part_of_video):
-                problems.append(Problem(key, f"{where}: {fault}"))
-                continue
+        for row, (key, label) in enumerate(zip(part.ids, part.labels.tolist(), strict=True)):
             try:
-                sample = part.sample(row)
+                _check_row(key, times[key], label, PARTS[number], part_of_video)
+                sample, infinite = part.sample(row)
             except ValueError as error:
-                problems.append(Problem(key, f"{where}: {error}; repair or take the file from the release"))
-                continue
-            below = np.isneginf(sample["audio"])
-            sample["audio"] = np.where(below, 0, sample["audio"])
-            faults = {modality: fault for modality in DIMS if (fault := array_fault(sample[modality], DIMS[modality]))}
-            for modality, fault in faults.items():
-                message = f"{where}: {KEYS[modality]} {fault}; repair or take the file from the release"
-                problems.append(Problem(key, message))
-            if faults:
+                problems.append(Problem(key, f"{part.where}: row {row}: {error}; repair it or take the release's file"))
                 continue
             for modality, values in sample.items():
-                groups[modality][key] = values.astype(np.float32)
-            ids.append(key)
-            labels.append(label)
-            in_part.append(number)
-            infinite.append(int(below.sum()))
-    for number, part in enumerate(parts):
-        if number not in in_part:
-            problems.append(
-                Problem(PARTS[number], f"{part.where}: no usable sample in it; take the file from the release")
-            )
+                groups[modality][key] = values
+            kept.append(_Kept(key, label, number, infinite))
+        if not any(sample.part == number for sample in kept):
+            problems.append(Problem(PARTS[number], f"{part.where}: no usable sample in it; take the release's file"))
+    labels = np.array([sample.label for sample in kept])
     found = {
         "problems": [[problem.subject, problem.message] for problem in problems],
         "aligned": parts[0].aligned,
         "clamped": int(np.count_nonzero(np.abs(labels) > SENTIMENT_LIMIT)),
-        "infinite": sum(infinite),
-        "infinite_samples": int(np.count_nonzero(infinite)),
+        "infinite": sum(sample.infinite for sample in kept),
+        "infinite_samples": sum(sample.infinite > 0 for sample in kept),
     }
     out.attrs["format"] = FORMAT
-    out["id"] = np.array(ids, dtype=h5py.string_dtype())
-    out["label"] = np.clip(labels, -SENTIMENT_LIMIT, SENTIMENT_LIMIT).astype(np.float32)
-    out["part"] = np.array(in_part, dtype=np.int8)
+    out["id"] = np.array([sample.id for sample in kept], dtype=h5py.string_dtype())
+    out["label"] = labels.clip(-SENTIMENT_LIMIT, SENTIMENT_LIMIT).astype(np.float32)
+    out["part"] = np.array([sample.part for sample in kept], dtype=np.int8)
     out["found"] = json.dumps(found)
     return problems
 
 
-def _row_fault(key: str, times: int, label: float, part: str, part_of_video: dict[str, str]) -> str | None:
-    """What is wrong with a sample's id or label, or None; notes in which part its video is."""
+def _check_row(key: str, times: int, label: float, part: str, part_of_video: dict[str, str]) -> None:
+    """Raise ValueError on a bad id or label; note in which part the video is."""
     if not _ID.fullmatch(key):
-        return f"id {key!r}; expected VIDEO$_$CLIP"
+        raise ValueError(f"id {key!r}; expected VIDEO$_$CLIP")
     if times > 1:
-        return f"id {key} is in the file {times} times; it must be there once"
+        raise ValueError(f"id {key} is in the file {times} times")
     first = part_of_video.setdefault(_video(key), part)
     if first != part:
-        return f"video {_video(key)} is in {first} and in {part}; take the parts of the release"
+        raise ValueError(f"video {_video(key)} is in {first} and in {part}")
     if not np.isfinite(label):
-        return f"regression_labels is {label}, expected a number from -3 to 3"
-    return None
+        raise ValueError(f"regression_labels is {label}, expected a number from -3 to 3")
 
 
 def _video(key: str) -> str:

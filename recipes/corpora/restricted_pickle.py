@@ -18,6 +18,7 @@ Source: documentation of Python's module pickle, "Restricting Globals"; numpy.li
 import math
 import pickle
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -187,6 +188,8 @@ def _plain(value: Any) -> Any:
         held = value.flat if value.dtype.hasobject else ()
         if foreign := {type(item).__name__ for item in held if not isinstance(item, _PLAIN_TYPES)}:
             raise _Refused(f"an array of objects that holds {', '.join(sorted(foreign))}")
+        if value.dtype.kind == "U" and value.size and _highest_character(value) > sys.maxunicode:
+            raise ValueError("an array of text holds what is no character")
         return value.view(np.ndarray)
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
@@ -197,3 +200,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, _Admitted):
         raise _Refused("a function as a value")
     return value
+
+
+def _highest_character(text: npt.NDArray[np.str_]) -> int:
+    """The highest code point (numpy does not look at them before an element is used)."""
+    codes = np.ascontiguousarray(text).reshape(-1).view(np.dtype("u4").newbyteorder(text.dtype.byteorder))
+    return int(codes.max(initial=0))

@@ -10,7 +10,7 @@ and a fixed random matrix per modality carries it to the true width of the featu
 Durations and rates (10 vectors of audio and video a second and 3 of text; 20 and 15 in unaligned MMSA files) follow
 what is usual, not a measurement of the releases.
 
-The same seed and size give the same values on every machine.
+The same seed and size give the same values, up to rounding in their last digit on another machine.
 
 Public: write_mmin, write_mmsa.
 """
@@ -55,12 +55,12 @@ def write_mmin(root: Path, *, seed: int = 0, utterances: int = 720) -> None:
     """Make the folder `root` in the layout of MMIN's features: ten speakers, four classes, ten folds.
 
     Nothing is done if it is there already with this seed and size. 5531 utterances have the class sizes of IEMOCAP.
-    Raises ValueError for fewer than 40 utterances, FileExistsError if `root` is anything else.
+    Raises ValueError for fewer than 40 utterances, FileExistsError if `root` is anything else but an empty folder.
     """
     if utterances < 40:
-        raise ValueError(f"utterances must be at least 40, four of each of ten speakers; got {utterances}")
+        raise ValueError(f"utterances must be at least 40, four of each of the ten speakers; got {utterances}")
     marker = _marker(seed, utterances)
-    if root.exists():
+    if root.exists() and any(root.iterdir()):
         if (root / MARKER).is_file() and json.loads((root / MARKER).read_text(encoding="utf-8")) == marker:
             return
         raise FileExistsError(f"{root} exists and is not this corpus; choose another folder or remove it first")
