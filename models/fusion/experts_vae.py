@@ -18,7 +18,7 @@ from models.fusion.output import Fusion, FusionOutput, check_features, zero_abse
 
 
 class ExpertsVAE(Fusion):
-    """Sum of unimodal logits and of a zero-initialised residual head on the latent and what is decoded from it."""
+    """Sum of unimodal logits, corrected by a zero-initialised residual head on a latent and what is decoded from it."""
 
     name = "experts_vae"
 
