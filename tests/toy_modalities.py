@@ -1,4 +1,4 @@
-"""Three noisy linear views of a few hidden factors, and how fusions are trained on them, for tests of fusions."""
+"""Three noisy linear views of a few hidden factors, and how fusions are trained on them: for the tests of fusions."""
 
 from __future__ import annotations
 

@@ -1,8 +1,10 @@
 """Attention bottleneck: modalities exchange information through a few shared tokens alone.
 
-Source: Nagrani et al., NeurIPS 2021 (MBT): one stream per modality with a class token, bottleneck tokens averaged over
-the streams after every layer, class logits averaged at the end. Changed: a modality's tokens are projections of its
-pooled features; the average is over the modalities that are there. Public: `Bottleneck`.
+There is one stream per modality with a class token; the bottleneck tokens are averaged over the streams after every
+layer, and the class logits at the end. Changed: a modality's tokens are projections of its pooled features; the
+averages are over the modalities that are there.
+
+Public: `Bottleneck`. Source: Nagrani et al., NeurIPS 2021 (MBT).
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from models.fusion.output import Fusion, FusionOutput, check_features, mean_over
 
 
 class Bottleneck(Fusion):
-    """Transformer streams that meet in `bottlenecks` tokens; the mean of their logits is the prediction."""
+    """One Transformer stream per modality; they meet in `bottlenecks` tokens, and the mean of their logits predicts."""
 
     name = "bottleneck"
 

@@ -1,8 +1,8 @@
 """Experts without a shared path, corrected from a product-of-experts latent: the strongest fusion of our prototypes.
 
-Against `NMER`: no invariant representation, no reliability (the variance of a posterior does not follow the noise); the latent alone is decoded to the clean
-teacher's joint representation. Public: `ExpertsVAE`. References: Kingma and Welling, ICLR 2014 (VAE); Wu and Goodman,
-NeurIPS 2018 (product of experts with absent modalities).
+Against `NMER`: no invariant representation, no reliability (the variance of a posterior does not follow the noise);
+the latent alone is decoded to the clean teacher's joint representation. Public: `ExpertsVAE`. References: Kingma and
+Welling, ICLR 2014 (VAE); Wu and Goodman, NeurIPS 2018 (product of experts with absent modalities).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from models.fusion.output import Fusion, FusionOutput, check_features, zero_abse
 
 
 class ExpertsVAE(Fusion):
-    """Sum of unimodal logits and of a zero-initialised residual head on the latent and what is decoded from it."""
+    """Sum of unimodal logits, corrected by a zero-initialised residual head on a latent and what is decoded from it."""
 
     name = "experts_vae"
 

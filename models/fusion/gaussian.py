@@ -1,7 +1,7 @@
 """Diagonal Gaussians over a latent, and what multimodal auto-encoders do with them; the prior is N(0, 1).
 
-Public: `GaussianEncoder`, `product_of_experts`, `kl_from_prior`, `draw`. References: Kingma and
-Welling, ICLR 2014 (reparametrisation); Wu and Goodman, NeurIPS 2018 (product of experts with the prior).
+Public: `GaussianEncoder`, `product_of_experts`, `kl_from_prior`, `draw`. References: Kingma and Welling, ICLR 2014
+(reparametrisation); Wu and Goodman, NeurIPS 2018 (product of experts with the prior).
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Late fusion: one classifier per modality, their probabilities averaged.
 
-Source: the mean rule of Kittler et al., IEEE TPAMI 1998. Public: `Late`.
+Changed: trained jointly, on the fused and on the single predictions.
+
+Public: `Late`. Source: Kittler et al., IEEE TPAMI 1998 (the mean rule).
 """
 
 from __future__ import annotations
@@ -18,8 +20,7 @@ from models.fusion.output import Fusion, FusionOutput, check_features, mean_over
 class Late(Fusion):
     """Mean of the class probabilities (in regression: of the values) of the modalities that are there.
 
-    With none there, every class is equally likely. Changed: trained jointly, on the fused and on the single
-    predictions.
+    With none there, every class is equally likely.
     """
 
     name = "late"

@@ -1,7 +1,8 @@
 """Low-rank multimodal fusion: all products of the modalities' features, through a weight tensor of low rank.
 
-Source: Liu et al., ACL 2018 (LMF), the low-rank form of Zadeh et al., EMNLP 2017 (tensor fusion). Changed: the fused
-vector passes a normalisation and a linear head. Public: `LMF`.
+Changed: the fused vector passes a normalisation and a linear head.
+
+Public: `LMF`. Source: Liu et al., ACL 2018 (LMF), the low-rank form of Zadeh et al., EMNLP 2017 (tensor fusion).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from models.fusion.output import Fusion, FusionOutput, check_features, zero_abse
 
 
 class LMF(Fusion):
-    """Per modality `rank` linear maps of [1, features]; their products over modalities, summed over the rank.
+    """Low-rank tensor fusion: per modality `rank` linear maps of [1, features], multiplied over modalities and summed.
 
     An absent modality enters as [1, 0]: what is left is the fusion of the others.
     """

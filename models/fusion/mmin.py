@@ -1,11 +1,12 @@
 """MMIN: a cascaded residual auto-encoder imagines the clean joint representation, a second one leads back.
 
-Source: Zhao, Li and Jin, ACL 2021 (Missing Modality Imagination Network), after Tran et al., CVPR 2017 (cascaded
-residual auto-encoders). Changed: imagination towards the clean teacher's whole joint representation, where the paper
-takes the missing modalities' alone, since here noisy modalities are to be repaired too; pooled features in place of the
-encoders, LayerNorm on their embedding as in the teacher's; no linear layers after the cascade; fewer and smaller
-blocks, for the budget that all fusions share. The weights of imagination and cycle, 4 and 2, are those of the authors'
-script. Public: `MMIN`.
+Changed: imagination is towards the clean teacher's whole joint representation, where the paper takes the missing
+modalities' alone, since here noisy modalities are to be repaired too; pooled features stand in place of the encoders,
+with LayerNorm on their embedding as in the teacher's; no linear layers after the cascade; fewer and smaller blocks,
+for the budget that all fusions share. The weights of imagination and cycle, 4 and 2, are those of the authors' script.
+
+Public: `MMIN`. Sources: Zhao, Li and Jin, ACL 2021 (Missing Modality Imagination Network); Tran et al., CVPR 2017
+(cascaded residual auto-encoders).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from models.fusion.output import Fusion, FusionOutput, check_features, zero_abse
 
 
 class MMIN(Fusion):
-    """The class is read from the bottlenecks of the forward cascade."""
+    """A cascade of auto-encoders imagines the clean representation; the class is read from its bottlenecks."""
 
     name = "mmin"
     term_weights: Mapping[str, float] = {"reconstruction": 4.0, "cycle": 2.0}

@@ -6,8 +6,9 @@ alone, with a variance that is learnt from its errors: 1 − variance, the share
 expects to recover, is its reliability. The variance is a learnt curve of one number, from the energy that the
 estimate leaves unexplained in the features and its share of all energy: it rises under noise of most types, so that
 types that were not trained on show as well, where a free function of the features learns those that it sees. Noise
-that stays on the manifold of clean features (another speaker's voice alone) does not show. Reliability tells, it does not weigh: neither weighted votes on the latent nor a reconstruction that mixes in the
-estimates by reliability did better in trials on synthetic data.
+that stays on the manifold of clean features (another speaker's voice alone) does not show. Reliability tells, it does
+not weigh: neither weighted votes on the latent nor a reconstruction that mixes in the estimates by reliability did
+better in trials on synthetic data.
 
 Against the published NMER: no attention across the samples of a batch, linear decoder output, KL per sample,
 posterior mean at test time, and the classifier sees latent and experts, not the reconstruction alone.

@@ -40,7 +40,10 @@ _LOG_VARIANCE_RANGE = (-8.0, 8.0)
 
 
 class NMERPaper(Fusion):
-    """The published architecture; `teacher_hidden` is 128 and the other sizes follow from it where the paper's do."""
+    """The published architecture and losses, at their sizes; every known defect is a switch that is off.
+
+    All sizes but those named here follow from `teacher_hidden`, as the paper's do.
+    """
 
     name = "nmer_paper"
 

@@ -1,9 +1,10 @@
 """Transformer feature reconstruction: modalities attend to each other, and each rebuilds its clean features.
 
-Source: Yuan et al., ACM MM 2021 (TFR-Net). Changed: a modality's tokens are projections of its pooled features;
-self-attention and attention to the other modalities are one decoder layer per modality; what is rebuilt, by smooth L1
-as in the paper, is the clean teacher's specific representation, at all positions and not at the missing ones alone; an
-absent modality stands as learnt tokens. Public: `TFRNet`.
+Changed: a modality's tokens are projections of its pooled features; self-attention and attention to the other
+modalities are one decoder layer per modality; what is rebuilt, by smooth L1 as in the paper, is the clean teacher's
+specific representation, at all positions and not at the missing ones alone; an absent modality stands as learnt tokens.
+
+Public: `TFRNet`. Source: Yuan et al., ACM MM 2021 (TFR-Net).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from models.fusion.output import Fusion, FusionOutput, check_features
 
 
 class TFRNet(Fusion):
-    """Cross-modal attention over `tokens` of each modality, with a head on all and a rebuilding head on each."""
+    """Cross-modal attention over `tokens` per modality, with a head on all and one that rebuilds each."""
 
     name = "tfr_net"
     term_weights: Mapping[str, float] = {"reconstruction": 1.0}
