@@ -10,7 +10,8 @@ from typing import Any
 
 from models.cards import ModelCard, NoiseSeen, Result
 from noise_scheduler import NoiseScheduler
-from recipes.run_plan import Method, RunPlan
+from recipes.raw.methods import Method
+from recipes.raw.plan import RunPlan
 
 _INTENDED_USE = (
     "Research on emotion recognition that withstands noisy and missing modalities, and comparison of methods trained "
@@ -31,10 +32,11 @@ def run_card(
     synthetic: bool | None = None,
     licence: str | None = None,
 ) -> ModelCard:
-    """The card of one method in one run; `judged` is what `recipes.judging.judge_model` gives of it."""
+    """The card of one method in one run; `judged` is what `recipes.raw.judging.judge_model` gives of it."""
     noise: dict[str, Any] = {"noise": ()}
     if method.training.startswith("scheduled noise"):
-        noise = noise_facts(plan.settings.scheduler(seed=plan.seed, total_steps=1000))
+        noise = noise_facts(plan.settings.scheduler(method.encoders, seed=plan.seed, total_steps=1000))
+    headline = plan.task.metrics[0].label
     parts = f"{len(plan.train)} utterances to train, {len(plan.validation)} to validate, {len(plan.test)} to test"
     return ModelCard(
         corpus=corpus,
@@ -42,14 +44,13 @@ def run_card(
         corpus_digest=plan.cache.name,
         split=f"{plan.fold}; {parts}",
         seed=plan.seed,
-        training=method.training,
-        selection=f"epoch with the best mean UA on validation data, conditions {', '.join(method.judged_on)}",
+        training=f"encoders on {method.encoders} data, fusion on {method.training}",
+        selection=f"epoch with the best mean {headline} on validation data, conditions {', '.join(method.judged_on)}",
         test_used_for_selection=False,
         results=tuple(
-            Result(metric.upper(), condition, scores[metric])
+            Result(metric.label, condition, scores[metric.name])
             for condition, scores in judged["scores"].items()
-            for metric in ("ua", "wa")
-            if metric in scores
+            for metric in plan.task.metrics
         ),
         intended_use=_INTENDED_USE,
         limits=_LIMITS,

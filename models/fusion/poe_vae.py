@@ -3,7 +3,7 @@
 Changed in both: what is decoded is the clean teacher's joint representation and not the input, since a noisy input is
 not worth reconstructing; a classifier reads the latent; the posterior mean stands for the latent at test time.
 
-Public: `PoEVAE` (Wu and Goodman, NeurIPS 2018, MVAE), `MoPoEVAE` (Sutter, Daunhawer and Vogt, ICLR 2021).
+Public: `PoEVAE`, `MoPoEVAE`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ class PoEVAE(Fusion):
     """The posterior is the product of the prior and of one Gaussian per modality that is there.
 
     As in the paper, the evidence lower bound of all modalities together is trained beside that of each alone.
+    Source: Wu and Goodman, NeurIPS 2018 (MVAE).
     """
 
     name = "poe_vae"
@@ -129,6 +130,7 @@ class MoPoEVAE(PoEVAE):
 
     In training each row draws one subset (the paper splits the batch among them); the divergence is the mean over
     subsets, an upper bound on that of the mixture. At test time the latent is the mixture's mean.
+    Source: Sutter, Daunhawer and Vogt, ICLR 2021 (MoPoE-VAE).
     """
 
     name = "mopoe_vae"
