@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-_SOURCE = re.compile(r"\b(?:Source|Reference)s?: (.+?)(?:\n\s*\n|\Z)", re.DOTALL)
+_SOURCE = re.compile(r"\b(?:Source|Reference)s?: (.+?)(?:\n\s*\n|\s+(?:Changed|Public): |\Z)", re.DOTALL)
 
 
 def unknown(what: str, name: object, known: Iterable[str]) -> str:

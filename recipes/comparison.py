@@ -5,7 +5,7 @@ are paired by (fold, seed), and folds are the unit of every interval and test, s
 test speakers; where runs share a single fold, its seeds are the unit.
 
 Public: `Run`, `read_runs`, `same_corpus`, `differences`, `Entry`, `entries`, `common`, `Comparison`, `compare`,
-`values_of`, `folds_of`, `curve_metric`.
+`values_of`, `folds_of`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from recipes.files import read_json
-from recipes.metrics.classification import METRICS, Metric
+from recipes.metrics import Metric
 from recipes.metrics.statistics import Paired, holm, paired
 from recipes.report.results import SCHEMA, ResultsError
 
@@ -47,7 +47,7 @@ class Run:
     @property
     def protocol(self) -> str:
         """Name of the protocol."""
-        name: str = self.results["protocol"].get("name", "not named by the run")
+        name: str = self.results["protocol"]["name"]
         return name
 
 
@@ -113,10 +113,9 @@ def _check(results: dict[str, Any]) -> None:
     for curve in results["curves"]:
         place = f"curve {curve['modality']}, {curve['noise']}, {curve['scale']}"
         for name, line in curve["methods"].items():
-            metric = curve_metric(line)
-            if len(line[metric]) != len(curve["levels"]):
-                raise ValueError(f"{place}, {name!r}: {len(line[metric])} points for {len(curve['levels'])} levels")
-            figures += [(f"{place}, {name!r}", score) for score in (*line[metric], line["area"])]
+            if len(line["score"]) != len(curve["levels"]):
+                raise ValueError(f"{place}, {name!r}: {len(line['score'])} points for {len(curve['levels'])} levels")
+            figures += [(f"{place}, {name!r}", score) for score in (*line["score"], line["area"])]
     for place, score in figures:
         values = score["values"]
         if len(values) != len(runs) or not all(map(math.isfinite, values)):
@@ -124,9 +123,9 @@ def _check(results: dict[str, Any]) -> None:
 
 
 def _metrics(results: dict[str, Any]) -> tuple[Metric, ...]:
-    """The metrics that the file lists, or else those of emotion classes, as far as all its methods have them."""
+    """The metrics that the file lists, as far as all its methods have them."""
     scored = set.intersection(*(set(scores) for method in results["methods"] for scores in method["scores"].values()))
-    listed: list[Metric] = results.get("metrics", list(METRICS))
+    listed: list[Metric] = results["metrics"]
     metrics = tuple(metric for metric in listed if metric["name"] in scored)
     for metric in metrics:
         for key in typing.get_type_hints(Metric):
@@ -258,14 +257,6 @@ def values_of(score: dict[str, Any]) -> list[float]:
     """One value per run, in the order of the run's `units`."""
     values: list[float] = score["values"]
     return values
-
-
-def curve_metric(line: dict[str, Any]) -> str:
-    """The metric of a method's line in a curve: the key that is not its area."""
-    for key in line:
-        if key != "area":
-            return key
-    raise ValueError("a line of a curve has no metric")
 
 
 def folds_of(units: Sequence[tuple[str, int]]) -> list[Hashable] | None:

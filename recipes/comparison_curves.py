@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any, cast
 
-from recipes.comparison import Entry, curve_metric, folds_of, values_of
+from recipes.comparison import Entry, folds_of, values_of
 from recipes.metrics.classification import Metric
 from recipes.metrics.robustness import relative_performance
 from recipes.metrics.statistics import mean_interval, summary
@@ -75,18 +75,17 @@ def _lines(entry: Entry, metric: Metric) -> _Lines:
     found = {}
     for curve in entry.run.results["curves"]:
         line = curve["methods"].get(entry.method["name"])
-        if line is not None and curve_metric(line) == metric["name"]:
+        if line is not None and entry.run.metrics[0]["name"] == metric["name"]:
             found[curve["modality"], curve["noise"], curve["scale"], tuple(curve["levels"])] = line
     return found
 
 
 def _charts(drawn: Sequence[Entry], metric: Metric) -> str:
-    shared, name = _shared(drawn, metric), metric["name"]
+    shared = _shared(drawn, metric)
     if not shared[0]:
         return ""
-    labels = drawn[0].run.results.get("labels")
-    chance = 1 / len(labels) if labels and name == "ua" else None  # a guess has a mean recall of one over the classes
-    points = [summary(values_of(point)) for lines in shared for line in lines.values() for point in line[name]]
+    chance = drawn[0].run.results["task"]["chance"]
+    points = [summary(values_of(point)) for lines in shared for line in lines.values() for point in line["score"]]
     ends = [point["mean"] + sign * point["std"] for point in points for sign in (-1, 1)]
     ends += [] if chance is None else [chance]
     margin = 0.05 * (max(ends) - min(ends)) or 0.05
@@ -95,7 +94,7 @@ def _charts(drawn: Sequence[Entry], metric: Metric) -> str:
     content = ""
     for modality in dict.fromkeys(key[0] for key in shared[0]):
         charts = "".join(
-            curve_chart(_merged(drawn, shared, key, name), order, chance, bounds, metric)
+            curve_chart(_merged(drawn, shared, key), order, chance, bounds, metric)
             for key in shared[0]
             if key[0] == modality
         )
@@ -104,11 +103,11 @@ def _charts(drawn: Sequence[Entry], metric: Metric) -> str:
     return content
 
 
-def _merged(drawn: Sequence[Entry], shared: Sequence[_Lines], key: _Key, metric: str) -> Curve:
+def _merged(drawn: Sequence[Entry], shared: Sequence[_Lines], key: _Key) -> Curve:
     """One curve with a line for every entry, in the form that the chart takes."""
     modality, noise, scale, levels = key
     methods = {
-        entry.name: {metric: [summary(values_of(point)) for point in lines[key][metric]]}
+        entry.name: {"score": [summary(values_of(point)) for point in lines[key]["score"]]}
         for entry, lines in zip(drawn, shared, strict=True)
     }
     curve = {"modality": modality, "noise": noise, "scale": scale, "levels": list(levels), "methods": methods}
@@ -123,9 +122,9 @@ def _areas(entry: Entry, lines: _Lines, metric: Metric, keeps: bool) -> tuple[Ce
 
     areas = [values_of(line["area"]) for line in lines.values()]
     mean = [statistics.fmean(run) for run in zip(*areas, strict=True)]
-    kept = []
+    kept: list[Cell | None] = []
     if keeps:
-        clean = [values_of(line[metric["name"]][0]) for line in lines.values()]
+        clean = [values_of(line["score"][0]) for line in lines.values()]
         starts = [statistics.fmean(run) for run in zip(*clean, strict=True)]
         kept = (
             [cell([relative_performance(*pair) for pair in zip(starts, mean, strict=True)])] if min(starts) else [None]

@@ -91,9 +91,8 @@ def predict(model: EmotionModel, clip: Clip, text: str = "") -> Prediction:
 
 
 def _reliability(output: FusionOutput) -> tuple[dict[str, float] | None, str]:
-    given = getattr(output, "reliability", None)
-    if given is not None:
-        return {name: float(value) for name, value in given.items()}, "as the model gives it"
+    if output.reliability is not None:
+        return {name: float(value) for name, value in output.reliability.items()}, "as the model gives it"
     if output.variance is not None:
         # A posterior as wide as the prior, of variance 1, has learnt nothing from the modality.
         shares = {name: 1 - output.variance[name].clamp(max=1).mean() for name in output.present}

@@ -16,7 +16,8 @@ from recipes.raw.methods import FINETUNED, METHODS
 from recipes.raw.plan import RunPlan
 from recipes.raw.settings import RawSettings
 
-JUDGED = {"scores": {"clean": {"ua": 0.7, "wa": 0.75, "macro_f1": 0.6}, "noisy/mean": {"ua": 0.5, "wa": 0.55}}}
+SCORES = {"ua": 0.7, "wa": 0.75, "macro_f1": 0.6}
+JUDGED = {"scores": {"clean": SCORES, "noisy/mean": {name: value / 2 for name, value in SCORES.items()}}}
 
 
 @pytest.fixture(scope="module")
@@ -31,15 +32,17 @@ def plan() -> RunPlan:
 def test_card_of_a_run_holds_its_facts(plan: RunPlan) -> None:
     card = run_card(plan, METHODS["nmer"], JUDGED)
     assert (card.corpus, card.synthetic, card.corpus_digest, card.seed) == ("IEMOCAP", False, "0a1b", 3)
-    assert card.split == "speaker Ses01F; 40 utterances to train, 10 to validate, 12 to test"
+    assert card.split == "Ses01F; 40 utterances to train, 10 to validate, 12 to test"
     assert card.test_used_for_selection is False
     assert "validation" in (card.selection or "")
     assert card.results is not None
     assert {(result.metric, result.condition): result.value for result in card.results} == {
         ("UA", "clean"): 0.7,
         ("WA", "clean"): 0.75,
-        ("UA", "noisy/mean"): 0.5,
-        ("WA", "noisy/mean"): 0.55,
+        ("Macro-F1", "clean"): 0.6,
+        ("UA", "noisy/mean"): 0.35,
+        ("WA", "noisy/mean"): 0.375,
+        ("Macro-F1", "noisy/mean"): 0.3,
     }
     scheduler = plan.settings.scheduler(seed=0, total_steps=1000)  # encoders are shared: the first seed
     assert card.noise_digest == scheduler.digest
@@ -51,7 +54,9 @@ def test_only_scheduled_noise_is_noise_seen_in_training(plan: RunPlan) -> None:
     for method in (*METHODS.values(), FINETUNED):
         card = run_card(plan, method, JUDGED)
         assert bool(card.noise) == ("scheduled noise" in method.training), method.name
-        assert card.training == method.training
+        if card.noise:
+            assert (card.noise[0].levels == "0.25") == (method.encoders == "broad"), method.name
+        assert method.training in (card.training or "")
 
 
 def test_noise_is_told_in_words() -> None:

@@ -15,8 +15,7 @@ import models
 from models import Batch, CheckpointError, EmotionModel, collate, present
 from models.batch import MODALITIES
 from models.encoders import AudioEncoder, TextEncoder
-from models.fusion import Concat
-from models.losses import student_loss
+from models.fusion import FUSIONS, Concat
 from models.standardiser import Standardiser
 
 
@@ -165,7 +164,7 @@ def test_present_sees_through_zeros_and_padding() -> None:
     assert all(mask.dtype == torch.bool for mask in there.values())
 
 
-@pytest.mark.parametrize("name", ["nmer", "experts", "concat"])
+@pytest.mark.parametrize("name", sorted(FUSIONS))
 def test_no_prediction_depends_on_its_batch(name: str) -> None:
     model, samples = fitted(name), varied()
     with torch.no_grad():
@@ -179,9 +178,9 @@ def test_no_prediction_depends_on_its_batch(name: str) -> None:
         stretched = model(padded).logits
     assert torch.isfinite(whole).all()
     assert whole[:5].std(dim=0).min() > 1e-3, "predictions must differ for the comparison to mean anything"
-    torch.testing.assert_close(shuffled, whole[order], atol=1e-5, rtol=0)
-    torch.testing.assert_close(single, whole, atol=1e-5, rtol=0)
-    torch.testing.assert_close(stretched, whole, atol=1e-5, rtol=0)
+    torch.testing.assert_close(shuffled, whole[order], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(single, whole, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(stretched, whole, atol=1e-5, rtol=1e-4)
 
 
 def test_forward_is_encode_then_fuse() -> None:
@@ -196,7 +195,9 @@ def test_training_step_reaches_every_weight() -> None:
     model = models.create("nmer", classes=4, seed=0)
     torch.nn.init.normal_(model.fusion.get_submodule("residual_head").weight)
     output = model(collate([sample(i) for i in range(5)]))
-    student_loss(model.fusion, output, output, torch.arange(5) % 4).total.backward()  # any target will do
+    parts = [output.logits, output.reconstruction, output.kl, *output.terms.values()]
+    parts += [*output.estimates.values(), *output.reliability.values()]
+    torch.stack([part.square().sum() for part in parts]).sum().backward()
     untouched = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert untouched == []
     assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)

@@ -36,13 +36,13 @@ def run_card(plan: RunPlan, method: Method, judged: Mapping[str, Any]) -> ModelC
         corpus_digest=plan.cache.name,
         split=f"{plan.fold}; {parts}",
         seed=plan.seed,
-        training=method.training,
+        training=f"encoders on {method.encoders} data, fusion on {method.training}",
         selection=f"epoch with the best mean {plan.task.selection} on validation data, conditions {conditions}",
         test_used_for_selection=False,
         results=tuple(
             Result(metric["label"], condition, scores[metric["name"]])
             for condition, scores in judged["scores"].items()
-            for metric in plan.task.metrics[:2]
+            for metric in plan.task.metrics
         ),
         intended_use=_INTENDED_USE,
         limits=_LIMITS,
