@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from models.batch import collate
-from models.encoders import AudioEncoder, Encoder, TextEncoder, UnimodalClassifier, VideoEncoder
+from models.encoders import AudioEncoder, ConformerEncoder, Encoder, TextEncoder, UnimodalClassifier, VideoEncoder
 from models.encoders.log_mel import LogMel, frame_count, hz_to_mel, mel_filters, mel_to_hz
 from models.encoders.pooling import AttentivePooling, masked_mean_std
 from models.encoders.text import split_words, word_buckets
@@ -217,12 +217,16 @@ def test_audio_and_video_learn_a_simple_difference() -> None:
         frames = rng.integers(90, 110, (3, 32, 32, 3))
         frames[:, 20 + 4 * label : 24 + 4 * label, 8:24] -= 60  # a mouth, higher or lower
         samples.append({"audio": np.float32(0.1 * wave * rng.uniform(0.3, 1)), "video": frames.astype(np.uint8)})
-    encoders: tuple[Encoder, ...] = (AudioEncoder(width=32), VideoEncoder(width=32))
+    encoders: tuple[Encoder, ...] = (
+        AudioEncoder(width=32),
+        ConformerEncoder(width=32, blocks=2),
+        VideoEncoder(width=32),
+    )
     for encoder in encoders:
         with seeded(1):
             classifier = UnimodalClassifier(encoder, 2)
             fit(classifier, samples[:32], labels[:32], 40)
-        assert accuracy(classifier, samples[32:], labels[32:]) > 0.85, encoder.modality
+        assert accuracy(classifier, samples[32:], labels[32:]) > 0.85, type(encoder).__name__
 
 
 def test_classifier_regresses_with_one_class_and_refuses_none() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 
@@ -9,11 +10,13 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch_libraries import declare_torchvision
 
 from models.batch import Batch, collate
 from models.encoders import (
     ENCODERS,
     AudioEncoder,
+    ConformerEncoder,
     Encoder,
     LSTMEncoder,
     TextCNNEncoder,
@@ -22,12 +25,71 @@ from models.encoders import (
 )
 from models.seeding import seeded
 
+declare_torchvision()  # before transformers looks for it
+
+
+def speech(kind: str, norm: str, trainable_layers: int | None) -> Encoder:
+    transformers, tiny = pytest.importorskip("transformers"), pytest.importorskip("tiny_networks")
+    stable = {"do_stable_layer_norm": norm == "layer"}
+    config = getattr(transformers, f"{kind}Config")(feat_extract_norm=norm, **stable, **tiny.SPEECH)
+    return ENCODERS["HuggingFaceAudioEncoder"](config.to_dict(), 8, trainable_layers=trainable_layers)
+
+
+def bert(trainable_layers: int | None) -> Encoder:
+    pytest.importorskip("transformers")
+    tiny = pytest.importorskip("tiny_networks")
+    files = {"tokenizer.json": tiny.tokenizer().to_str().encode()}
+    return ENCODERS["HuggingFaceTextEncoder"](
+        tiny.bert().to_dict(), 8, extra_files=files, max_tokens=32, trainable_layers=trainable_layers
+    )
+
+
+def vit(trainable_layers: int | None) -> Encoder:
+    pytest.importorskip("transformers")
+    config = pytest.importorskip("tiny_networks").vit()
+    return ENCODERS["HuggingFaceVideoEncoder"](config.to_dict(), 8, trainable_layers=trainable_layers)
+
+
+def torchaudio_network(kind: str, trainable_layers: int | None) -> Encoder:
+    pytest.importorskip("torchaudio")
+    network = dict(pytest.importorskip("tiny_networks").TORCHAUDIO)
+    if kind == "WavLM":
+        network |= {"encoder_max_distance": 80, "encoder_num_buckets": 32}
+    return ENCODERS["TorchaudioSpeechEncoder"](kind, network, 8, trainable_layers=trainable_layers)
+
+
+def torchvision_network(backbone: str, *, frozen: bool) -> Encoder:
+    pytest.importorskip("torchvision")
+    encoder = ENCODERS["TorchvisionVideoEncoder"](backbone, 8, frozen=frozen, size=32)
+    encoder.network.train()
+    for module in encoder.network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = None  # the mean of what it sees: untrained statistics let nothing of the input through
+    for _ in range(2):
+        encoder.network(torch.randn(16, 3, 32, 32))
+    return encoder
+
+
 MAKERS: dict[str, Callable[[], Encoder]] = {
     "AudioEncoder": lambda: AudioEncoder(16, bands=16, width=16),
+    "ConformerEncoder": lambda: ConformerEncoder(16, bands=16, width=16, blocks=2, kernel=5),
     "VideoEncoder": lambda: VideoEncoder(16, width=16),
     "TextEncoder": lambda: TextEncoder(16, width=16, buckets=512),
     "LSTMEncoder": lambda: LSTMEncoder("audio", 5, 8),
     "TextCNNEncoder": lambda: TextCNNEncoder("text", 7, 8, channels=6),
+    "HuggingFaceAudioEncoder wav2vec2 with group norm, frozen": lambda: speech("Wav2Vec2", "group", 0),
+    "HuggingFaceAudioEncoder wav2vec2 with layer norm, whole": lambda: speech("Wav2Vec2", "layer", None),
+    "HuggingFaceAudioEncoder HuBERT, one layer": lambda: speech("Hubert", "group", 1),
+    "HuggingFaceAudioEncoder WavLM with group norm, whole": lambda: speech("WavLM", "group", None),
+    "HuggingFaceAudioEncoder WavLM with layer norm, two layers": lambda: speech("WavLM", "layer", 2),
+    "HuggingFaceTextEncoder frozen": lambda: bert(0),
+    "HuggingFaceTextEncoder whole": lambda: bert(None),
+    "HuggingFaceVideoEncoder one layer": lambda: vit(1),
+    "HuggingFaceVideoEncoder whole": lambda: vit(None),
+    "TorchaudioSpeechEncoder wav2vec2, whole": lambda: torchaudio_network("Wav2Vec2", None),
+    "TorchaudioSpeechEncoder WavLM, one layer": lambda: torchaudio_network("WavLM", 1),
+    "TorchvisionVideoEncoder MobileNetV3, frozen": lambda: torchvision_network("mobilenet_v3_small", frozen=True),
+    "TorchvisionVideoEncoder ResNet, whole": lambda: torchvision_network("resnet18", frozen=False),
 }
 
 
@@ -87,7 +149,7 @@ def assert_same(found: Tensor, expected: Tensor) -> None:
 
 
 def test_every_encoder_is_under_test() -> None:
-    assert set(MAKERS) == set(ENCODERS)
+    assert {name.split()[0] for name in MAKERS} == set(ENCODERS)
 
 
 def test_no_vector_depends_on_the_batch(encoder: Encoder) -> None:
@@ -130,8 +192,17 @@ def test_gradients_reach_what_trains_and_nothing_else(encoder: Encoder) -> None:
 def test_rebuilt_from_its_config_as_json(encoder: Encoder) -> None:
     config = json.loads(json.dumps(encoder.config))
     with seeded(1):
-        twin = ENCODERS[type(encoder).__name__](**config).eval()
+        files = {"extra_files": encoder.extra_files()} if encoder.extra_files() else {}
+        twin = ENCODERS[type(encoder).__name__](**config, **files).eval()
     twin.load_state_dict(encoder.state_dict())
     assert twin.config == encoder.config
     torch.testing.assert_close(vectors(twin, SAMPLES), vectors(encoder, SAMPLES), atol=0, rtol=0)
     assert [p.requires_grad for p in twin.parameters()] == [p.requires_grad for p in encoder.parameters()]
+
+
+def test_a_copy_is_whole_and_apart(encoder: Encoder) -> None:
+    twin = copy.deepcopy(encoder)
+    torch.testing.assert_close(vectors(twin, SAMPLES), vectors(encoder, SAMPLES), atol=0, rtol=0)
+    twin.train()
+    assert any(module.training for module in twin.modules())
+    assert not any(module.training for module in encoder.modules())

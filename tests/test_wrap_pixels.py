@@ -3,12 +3,12 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch_libraries import declare_torchvision
 from wrapped import clean_registry, global_states  # noqa: F401
 
 import noise_scheduler as ns
@@ -30,17 +30,9 @@ class SkippedWithoutTorchvision:
 
 
 def load_torchvision():
-    """Its transforms (v1, v2); its compiled operators are declared where its wheel is for another build of torch."""
-    global _operators  # which would go with their library
-    if find_spec("torchvision") is None:
+    """Its transforms (v1, v2)."""
+    if not declare_torchvision():
         return SkippedWithoutTorchvision(), SkippedWithoutTorchvision()
-    (folder,) = find_spec("torchvision").submodule_search_locations
-    try:
-        torch.ops.load_library(next(Path(folder).glob("_C*.so")))
-    except OSError:
-        _operators = torch.library.Library("torchvision", "DEF")
-        for name in ("nms", "qnms"):
-            _operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     from torchvision import transforms
     from torchvision.transforms import v2
 

@@ -1,6 +1,6 @@
 """Waves to one vector: log-mel, a strided convolution stack over time, masked attentive pooling.
 
-Public: `AudioEncoder`.
+Public: `AudioEncoder`, `ConvBlock`.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class AudioEncoder(Encoder):
         self.log_mel = LogMel(bands)
         self.blocks = nn.ModuleList(
             [
-                _ConvBlock(2 * bands, width, kernel=5, stride=2),
-                _ConvBlock(width, width, kernel=5, stride=2),
-                _ConvBlock(width, width, kernel=3, stride=2),
+                ConvBlock(2 * bands, width, kernel=5, stride=2),
+                ConvBlock(width, width, kernel=5, stride=2),
+                ConvBlock(width, width, kernel=3, stride=2),
             ]
         )
         self.pooling = AttentivePooling(width)
@@ -56,8 +56,11 @@ class AudioEncoder(Encoder):
         return vector
 
 
-class _ConvBlock(nn.Module):
-    """Strided convolution, normalisation over the channels of each step, GELU; padding stays zero."""
+class ConvBlock(nn.Module):
+    """Strided convolution, normalisation over the channels of each step, GELU; padding stays zero.
+
+    `kernel` is odd.
+    """
 
     def __init__(self, channels_in: int, channels: int, *, kernel: int, stride: int) -> None:
         super().__init__()
@@ -66,6 +69,7 @@ class _ConvBlock(nn.Module):
         self.norm = nn.LayerNorm(channels)
 
     def forward(self, hidden: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, channels, T / stride) and its mask (B, T / stride) from (B, channels_in, T), zero on padding, and its."""
         mask = mask[:, :: self.stride]
         hidden = self.norm(self.conv(hidden).transpose(1, 2)).transpose(1, 2)
         return nn.functional.gelu(hidden) * mask.unsqueeze(1), mask

@@ -4,6 +4,10 @@
 centring or reflection, so that a frame never sees padding: a wave of n >= 400 samples has 1 + (n - 400) // 160
 frames, a shorter one that is not empty has one.
 
+The values are those of `torchaudio.transforms.MelSpectrogram` (tested). Our own because torchaudio cannot be imported
+beside every build of torch, its window lies in the middle of the FFT's span, which costs an utterance its ends, and it
+is not faster.
+
 Public: `SAMPLE_RATE_HZ`, `hz_to_mel`, `mel_to_hz`, `mel_filters`, `frame_count`, `LogMel`.
 References: HTK book 5.4 (mel scale and triangles); Berouti, Schwartz and Makhoul, ICASSP 1979 (spectral
 subtraction with over-subtraction and a floor).
