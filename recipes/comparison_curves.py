@@ -123,7 +123,7 @@ def _areas(entry: Entry, lines: _Lines, metric: Metric, keeps: bool) -> tuple[Ce
 
     areas = [values_of(line["area"]) for line in lines.values()]
     mean = [statistics.fmean(run) for run in zip(*areas, strict=True)]
-    kept = []
+    kept: list[Cell | None] = []
     if keeps:
         clean = [values_of(line[metric["name"]][0]) for line in lines.values()]
         starts = [statistics.fmean(run) for run in zip(*clean, strict=True)]
