@@ -111,7 +111,7 @@ def fake_results(synthetic=True, runs=3):
         "labels": LABELS,
         "protocol": {
             "name": "raw noise on the six conditions",
-            "test_used_for_selection": False,
+            "selected_on_test": False,
             "runs": [
                 {"seed": i, "fold": f"Session{5 - i}", "train": 432, "validation": 144, "test": 144}
                 for i in range(runs)

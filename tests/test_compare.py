@@ -67,9 +67,10 @@ def sentiment_run(offset=0.0):
         }
         for name, s in (("vae", 0.1), ("concat", 0.0))
     ]
-    line = {"mae": [around(0.6), around(0.9)], "area": around(0.75)}
+    line = {"score": [around(0.6), around(0.4)], "area": around(0.5)}
     return {
-        "schema": 1,
+        "schema": 2,
+        "task": {"name": "sentiment", "outputs": ["sentiment"], "chance": 0.5},
         "corpus": {"name": "CMU-MOSEI", "synthetic": False},
         "protocol": {
             "name": "missing rates",
@@ -78,8 +79,8 @@ def sentiment_run(offset=0.0):
             "selected_on_test": False,
         },
         "metrics": [
-            {"name": "acc7", "label": "Acc-7", "higher_is_better": True, "percent": True},
-            {"name": "mae", "label": "MAE", "higher_is_better": False, "percent": False},
+            {"name": "acc7", "label": "Acc-7", "meaning": "seven classes", "higher_is_better": True, "percent": True},
+            {"name": "mae", "label": "MAE", "meaning": "error", "higher_is_better": False, "percent": False},
         ],
         "scheduler_digest": "beef",
         "methods": methods,
@@ -190,7 +191,7 @@ def test_page_is_whole_shows_curves_and_says_what_the_figures_are(two):
     shown = visible(page)
     assert "All data are synthetic" in shown
     assert "Selection: The epoch with the best UA on the validation speakers." in shown
-    assert "The run does not record whether the test set was used for selection." in shown
+    assert "The test set was never used for selection." in shown
     assert re.search(r"On UA, \d+ of 20 comparisons differ by more than chance", shown)
 
 
@@ -204,7 +205,7 @@ def test_areas_and_what_is_kept_are_those_of_the_curves(two):
     for noise, line in lines.items():
         assert float(rows[noise]["mean"]) == pytest.approx(100 * line["area"]["mean"], abs=1e-3)
     areas = np.mean([line["area"]["values"] for line in lines.values()], axis=0)
-    clean = np.mean([line["ua"][0]["values"] for line in lines.values()], axis=0)
+    clean = np.mean([line["score"][0]["values"] for line in lines.values()], axis=0)
     assert float(rows["mean"]["mean"]) == pytest.approx(100 * areas.mean(), abs=1e-3)
     assert float(rows["kept of clean"]["mean"]) == pytest.approx(100 * (areas / clean).mean(), abs=1e-3)
 
@@ -225,8 +226,7 @@ def test_other_metrics_and_conditions_are_read_from_the_run(tmp_path):
     assert best[0].startswith("| VAE – b |")  # the least error
     assert "3 seeds" in markdown
     page = (tmp_path / "out" / "comparison.html").read_text()
-    assert "MAE, noise on text alone" in page
-    assert ">chance</text>" not in page
+    assert "Acc-7, noise on text alone" in page
 
 
 def test_runs_that_share_no_seed_are_shown_but_not_tested(tmp_path, capsys):
@@ -266,7 +266,11 @@ def test_noise_and_selection_that_differ_are_stated(two, tmp_path, capsys):
         ),
         (lambda r: None, "f00d", "differ in corpus"),
         (lambda r: r["protocol"].update(views=2), "cafe", "differ in protocol.views: 8, 2"),
-        (lambda r: r["protocol"].update(name="pooled"), "cafe", "differ in protocol.name: none, pooled"),
+        (
+            lambda r: r["protocol"].update(name="pooled"),
+            "cafe",
+            "differ in protocol.name: raw noise on the six conditions, pooled",
+        ),
         (lambda r: r.update(labels=["a", "b", "c", "d"]), "cafe", "differ in the classes"),
     ],
 )
@@ -311,10 +315,10 @@ def without(*path):
             "method 'nmer', clean, ua: need 10 finite values",
         ),
         (without("curves", 0, "levels", 0), "curve audio, audio/reverb, native, 'nmer': 5 points for 4 levels"),
-        (lambda r: r.update(schema=9), "schema 9, but schema 1 is compared"),
+        (lambda r: r.update(schema=9), "schema 9, but schema 2 is compared"),
         (lambda r: r.update(methods=[]), "methods is empty"),
         (lambda r: r.update(metrics=[{"name": "f2", "label": "F2"}]), "describes none of the metrics"),
-        (lambda r: r.update(metrics=[{"name": "ua", "label": "UA"}]), "lacks the key 'higher_is_better'"),
+        (lambda r: r.update(metrics=[{"name": "ua", "label": "UA"}]), "lacks the key 'meaning'"),
         (lambda r: r["protocol"]["runs"][0].update(r["protocol"]["runs"][1]), "each of its own fold and seed"),
         (lambda r: r["methods"][0]["scores"]["clean"]["ua"]["values"].__setitem__(0, float("nan")), "finite values"),
         (lambda r: r.update(scheduler_digest=3), "scheduler_digest must be a string"),
@@ -335,7 +339,7 @@ def test_folders_that_are_no_run_get_one_clear_error(two, tmp_path, capsys):
     for folder in (empty, unfinished, broken):
         folder.mkdir()
     (unfinished / "settings.json").write_text("{}")
-    (broken / "results.json").write_text('{"schema": 1')
+    (broken / "results.json").write_text('{"schema": 2')
     (tmp_path / "file").write_text("")
     a = str(two[0])
     for arguments, message in (

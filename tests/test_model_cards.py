@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,17 +17,16 @@ from recipes.raw.methods import FINETUNED, METHODS
 from recipes.raw.plan import RunPlan
 from recipes.raw.settings import RawSettings
 
-SCORES = {"ua": 0.7, "wa": 0.75, "macro_f1": 0.6}
+SCORES = {"ua": 0.7, "wa": 0.75, "weighted_f1": 0.74, "macro_f1": 0.6}
 JUDGED = {"scores": {"clean": SCORES, "noisy/mean": {name: value / 2 for name, value in SCORES.items()}}}
 
 
 @pytest.fixture(scope="module")
 def plan() -> RunPlan:
     configured = settings.load(RawSettings, RECIPE.config)
+    configured = replace(configured, broad=configured.broad | {"level": 0.25})
     rows = [np.arange(count) for count in (40, 10, 12)]
-    return RunPlan(
-        3, "speaker Ses01F", *rows, Path("cache/0a1b"), Path("run"), RECIPE.task, configured, "IEMOCAP", False
-    )
+    return RunPlan(3, "Ses01F", *rows, Path("cache/0a1b"), Path("run"), RECIPE.task, configured, "IEMOCAP", False)
 
 
 def test_card_of_a_run_holds_its_facts(plan: RunPlan) -> None:
@@ -39,9 +39,11 @@ def test_card_of_a_run_holds_its_facts(plan: RunPlan) -> None:
     assert {(result.metric, result.condition): result.value for result in card.results} == {
         ("UA", "clean"): 0.7,
         ("WA", "clean"): 0.75,
+        ("Weighted F1", "clean"): 0.74,
         ("Macro-F1", "clean"): 0.6,
         ("UA", "noisy/mean"): 0.35,
         ("WA", "noisy/mean"): 0.375,
+        ("Weighted F1", "noisy/mean"): 0.37,
         ("Macro-F1", "noisy/mean"): 0.3,
     }
     scheduler = plan.settings.scheduler(seed=0, total_steps=1000)  # encoders are shared: the first seed

@@ -57,7 +57,7 @@ def merge(recipe: Recipe, corpus: Corpus, cache: Cache, plans: Sequence[RunPlan]
                 for plan in plans
             ],
             "selection": _selection(task),
-            "test_used_for_selection": False,
+            "selected_on_test": False,
             "noisy_levels": list(settings.evaluation.noisy_levels),
             "views": settings.evaluation.views,
             "curve_levels": [0.0, *settings.evaluation.curve_levels],

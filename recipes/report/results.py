@@ -94,7 +94,7 @@ class Protocol(TypedDict):
     runs: list[Run]
     selection: str
     """One sentence: how the model of a run is chosen."""
-    test_used_for_selection: bool
+    selected_on_test: bool
     noisy_levels: list[float]
     """Least and greatest level of the noisy test views."""
     views: int
