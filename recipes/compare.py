@@ -6,7 +6,7 @@ RUN is a folder that a recipe wrote. Every method is compared with the same meth
 of RUN_A where RUN_A has none of its name; a single RUN compares its methods with its first. Without --out the tables
 are printed as Markdown; FOLDER gets comparison.html (all of it), tables.md, .tex, .csv, .html and significance.csv.
 
-Runs of different corpora, classes or protocols are refused: --force compares them, and says so first of all.
+Runs of different corpora, tasks or protocols are refused: --force compares them, and says so first of all.
 It takes some seconds.
 """
 
@@ -16,7 +16,7 @@ import argparse
 import csv
 import io
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -24,6 +24,7 @@ from rich.markup import escape
 
 from noise_scheduler.files import write_whole
 from recipes.comparison import (
+    UNIT,
     Comparison,
     Entry,
     Run,
@@ -36,7 +37,7 @@ from recipes.comparison import (
     values_of,
 )
 from recipes.comparison_curves import area_tables, curve_charts
-from recipes.metrics.classification import Metric
+from recipes.metrics import Metric
 from recipes.metrics.statistics import mean_interval, summary
 from recipes.report import ResultsError
 from recipes.report.markup import document, table, text
@@ -80,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for made in (_score_table(found, metric, group, members, compared), _gains(metric, group, members, compared))
         if made.rows
     ]
-    tables = [*scores, *area_tables(found, metrics)]
+    tables = [*scores, *area_tables(found)]
     if options.out is None:
         print("\n".join(map(to_markdown, tables)))
         return 0
@@ -114,22 +115,19 @@ def _score_table(
 
     counts = sorted({len(entry.run.units) for entry in found})
     runs = "one run" if counts == [1] else f"{' to '.join(map(str, dict.fromkeys([counts[0], counts[-1]])))} runs"
-    notes = [f"Mean ± standard deviation over {runs}, [95 % confidence interval of the mean, folds as the unit]"]
+    notes = [f"Mean ± standard deviation over {runs}, [95 % confidence interval of the mean, {UNIT}]"]
     if marked:
         first = found[0]
-        same = (
-            f"the same method of {first.run.name} or, where it has none, "
-            if any(entry.run is not first.run for entry in found)
-            else ""
-        )
-        notes.append(f"* differs from {same}{first.label}: {_TESTED}")
+        alone = all(entry.run is first.run for entry in found)
+        reference = first.label if alone else f"the same method of {first.run.name}, or else from {first.label}"
+        notes.append(f"* differs from {reference}: {_TESTED}")
     return Table(
         _title(metric, group),
         tuple(_column(metric, condition) for condition in conditions),
         tuple(Row(entry.label, tuple(cell(entry, condition) for condition in conditions)) for entry in found),
-        protocol=_one_of(entry.run.protocol for entry in found),
-        selection=_one_of(entry.run.results["protocol"].get("selection", "not recorded") for entry in found),
-        selected_on_test=_selected_on_test(found),
+        protocol=_each_of("name", found),
+        selection=_each_of("selection", found),
+        selected_on_test=any(entry.run.results["protocol"]["selected_on_test"] for entry in found),
         notes=tuple(notes),
     )
 
@@ -151,8 +149,7 @@ def _gains(metric: Metric, group: str, conditions: Sequence[str], compared: Sequ
         tuple(_column(metric, condition, difference=True) for condition in conditions),
         tuple(Row(label, tuple(cells[condition] for condition in conditions)) for label, cells in rows.items()),
         notes=(
-            "Paired by fold and seed, [95 % confidence interval, Student's t with folds as the unit, or seeds where "
-            "one fold is shared]",
+            f"Paired by fold and seed, [95 % confidence interval, Student's t, {UNIT}]",
             f"* {_TESTED}",
             f"{'Higher' if metric['higher_is_better'] else 'Lower'} is better",
         ),
@@ -175,14 +172,9 @@ def _spread(values: Sequence[float]) -> tuple[float, float | None]:
     return found["mean"], found["std"] if len(values) > 1 else None
 
 
-def _one_of(texts: Iterable[str]) -> str:
-    return " / ".join(dict.fromkeys(texts))
-
-
-def _selected_on_test(found: Sequence[Entry]) -> bool | None:
-    """True if any run did, False if all say that they did not, None if one does not say."""
-    said = {entry.run.results["protocol"].get("selected_on_test") for entry in found}
-    return True if True in said else None if None in said else False
+def _each_of(key: str, found: Sequence[Entry]) -> str:
+    """What the protocols of the runs say, once each."""
+    return " / ".join(dict.fromkeys(entry.run.results["protocol"][key] for entry in found))
 
 
 def _significance(compared: Sequence[Comparison]) -> str:
@@ -226,7 +218,7 @@ def _page(
     sections = {
         "Runs": _runs(runs, known),
         "Scores": _SIGNIFICANCE + "".join(to_html(made) for made in tables),
-        "Curves": curve_charts(found, metrics),
+        "Curves": curve_charts(found),
     }
     return document(f"Comparison: {', '.join(run.name for run in runs)}", sections, banner=banner, headline=headline)
 
@@ -235,7 +227,7 @@ _SIGNIFICANCE = (
     "<p>Methods are paired by fold and seed. Folds are the unit of intervals and tests, for the seeds of a fold share "
     "its test speakers. The t test takes differences of folds as independent and normal; the exact sign-flip test "
     "does not, but with n units its p cannot fall below 2 / 2<sup>n</sup>, so that it needs six folds to reach 0.05. "
-    "Both, and Wilcoxon’s, are in significance.csv.</p>"
+    "Both, and Wilcoxon's, are in significance.csv.</p>"
 )
 
 
@@ -247,7 +239,7 @@ def _runs(runs: Sequence[Run], known: Sequence[str]) -> str:
             [
                 text(run.name),
                 text(run.corpus),
-                text(run.protocol),
+                text(run.results["protocol"]["name"]),
                 f"{len(run.units)}: folds {text(', '.join(map(str, folds)))}; seeds {text(', '.join(map(str, seeds)))}",
                 f"<code>{text(run.results['scheduler_digest'])}</code>",
             ]

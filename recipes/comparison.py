@@ -5,7 +5,7 @@ are paired by (fold, seed), and folds are the unit of every interval and test, s
 test speakers; where runs share a single fold, its seeds are the unit.
 
 Public: `Run`, `read_runs`, `same_corpus`, `differences`, `Entry`, `entries`, `common`, `Comparison`, `compare`,
-`values_of`, `folds_of`.
+`values_of`, `folds_of`, `UNIT`.
 """
 
 from __future__ import annotations
@@ -22,16 +22,21 @@ from recipes.metrics import Metric
 from recipes.metrics.statistics import Paired, holm, paired
 from recipes.report.results import SCHEMA, ResultsError
 
+UNIT = "folds as the unit, or seeds where there is one fold"
+
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: the folder's name and what its files say."""
+    """A finished run: the folder's name and its results.json."""
 
     name: str
     results: dict[str, Any]
-    metrics: tuple[Metric, ...]
-    corpus_digest: str | None
-    """Of the decoded corpus; None where the run does not record it."""
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """As the run lists them, the headline first."""
+        metrics: list[Metric] = self.results["metrics"]
+        return metrics
 
     @property
     def units(self) -> list[tuple[str, int]]:
@@ -41,14 +46,7 @@ class Run:
     @property
     def corpus(self) -> str:
         """Name of the corpus, with its digest."""
-        name: str = self.results["corpus"]["name"]
-        return name if self.corpus_digest is None else f"{name} ({self.corpus_digest})"
-
-    @property
-    def protocol(self) -> str:
-        """Name of the protocol."""
-        name: str = self.results["protocol"]["name"]
-        return name
+        return f"{self.results['corpus']['name']} ({self.results['corpus_digest']})"
 
 
 def read_runs(folders: Sequence[Path]) -> list[Run]:
@@ -70,45 +68,60 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
 
 
 def _read(folder: Path, name: str) -> Run:
-    file, settings = folder / "results.json", folder / "settings.json"
+    file = folder / "results.json"
     if not folder.is_dir():
         raise ResultsError(f"{folder}: no such folder; give folders that a recipe wrote (--out)")
     if not file.is_file():
-        if settings.is_file():
+        if (folder / "settings.json").is_file():
             raise ResultsError(f"{folder}: the run is not finished; go on with it by its recipe's --resume")
         raise ResultsError(f"{folder}: no run, it holds no results.json; give a folder that a recipe wrote (--out)")
     try:
         results = read_json(file)
-        digest = read_json(settings).get("corpus_digest") if settings.is_file() else None
-    except (ValueError, AttributeError) as error:
-        raise ResultsError(f"{folder}: results.json or settings.json is not as a recipe wrote it: {error}") from error
+    except ValueError as error:
+        raise ResultsError(f"{file}: not JSON ({error}); run the recipe again to write it anew") from error
     found = results.get("schema") if isinstance(results, dict) else None
     if found != SCHEMA:
         raise ResultsError(f"{file}: schema {found!r}, but schema {SCHEMA} is compared; run the recipe again")
     try:
         _check(results)
-        return Run(name, results, _metrics(results), digest)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         what = f"lacks the key {error}" if isinstance(error, KeyError) else error
         raise ResultsError(f"{file}: {what}; run the recipe again to write the file anew") from error
+    return Run(name, results)
 
 
 def _check(results: dict[str, Any]) -> None:
-    """Raise ValueError, KeyError or TypeError unless all that is compared is there and fits together."""
-    for table, key in ((results, "scheduler_digest"), (results["corpus"], "name")):
-        if not isinstance(table[key], str):
-            raise TypeError(f"{key} must be a string, not {table[key]!r}")
-    runs = results["protocol"]["runs"]
+    """Raise ValueError, KeyError or TypeError unless all that is compared is there and fits together.
+
+    Less is asked than by `recipes.report`: any conditions will do, and what is not compared may be missing.
+    """
+    protocol, runs = results["protocol"], results["protocol"]["runs"]
+    texts = {
+        "corpus.name": results["corpus"]["name"],
+        "corpus_digest": results["corpus_digest"],
+        "scheduler_digest": results["scheduler_digest"],
+        "protocol.name": protocol["name"],
+        "protocol.selection": protocol["selection"],
+    }
+    for place, value in texts.items():
+        if not isinstance(value, str):
+            raise TypeError(f"{place} must be a string, not {value!r}")
+    if not isinstance(protocol["selected_on_test"], bool):
+        raise TypeError("protocol.selected_on_test must be true or false")
     units = [(run["fold"], run["seed"]) for run in runs]
     if not units or len(set(units)) != len(units):
         raise ValueError(f"protocol.runs must name one or more runs, each of its own fold and seed, not {units}")
-    if not results["methods"] or not all(method["scores"] for method in results["methods"]):
-        raise ValueError("methods is empty, or a method has no scores")
+    names = [method["name"] for method in results["methods"]]
+    if not names or len(set(names)) != len(names) or not results["metrics"]:
+        raise ValueError(f"methods must be one or more of different names, not {names}, and metrics one or more")
+    for metric in results["metrics"]:
+        for key in typing.get_type_hints(Metric):
+            metric[key]
     figures = [
-        (f"method {method['name']!r}, {condition}, {metric}", score)
+        (f"method {method['name']!r}, {condition}, {metric['name']}", scores[metric["name"]])
         for method in results["methods"]
         for condition, scores in method["scores"].items()
-        for metric, score in scores.items()
+        for metric in results["metrics"]
     ]
     for curve in results["curves"]:
         place = f"curve {curve['modality']}, {curve['noise']}, {curve['scale']}"
@@ -122,30 +135,19 @@ def _check(results: dict[str, Any]) -> None:
             raise ValueError(f"{place}: need {len(runs)} finite values, one per run, not {str(values)[:60]}")
 
 
-def _metrics(results: dict[str, Any]) -> tuple[Metric, ...]:
-    """The metrics that the file lists, as far as all its methods have them."""
-    scored = set.intersection(*(set(scores) for method in results["methods"] for scores in method["scores"].values()))
-    listed: list[Metric] = results["metrics"]
-    metrics = tuple(metric for metric in listed if metric["name"] in scored)
-    for metric in metrics:
-        for key in typing.get_type_hints(Metric):
-            metric[key]  # type: ignore[literal-required]
-    if not metrics:
-        raise ValueError(f"it describes none of the metrics that all its methods have ({', '.join(sorted(scored))})")
-    return metrics
-
-
 def differences(runs: Sequence[Run]) -> tuple[list[str], list[str]]:
     """In sentences: what makes comparing the runs wrong, and what a reader of the comparison must know."""
-    first, grave, known = runs[0], [], []
+    grave: list[str] = []
+    known: list[str] = []
+    first = runs[0]
     for run in runs[1:]:
         pair = f"{first.name} and {run.name}"
         if not same_corpus(first, run):
             grave.append(f"{pair} differ in corpus: {first.corpus}, {run.corpus}")
-        elif None in (first.corpus_digest, run.corpus_digest):
-            known.append(f"{pair} name the same corpus, but not both record its digest: its content may differ")
-        if run.results.get("labels") != first.results.get("labels"):
-            grave.append(f"{pair} differ in the classes: {first.results.get('labels')}, {run.results.get('labels')}")
+        for key in ("task", "held_out"):
+            asked, other = first.results.get(key), run.results.get(key)
+            if asked and other and asked != other:
+                grave.append(f"{pair} differ in {key}: {asked}, {other}")
         ours, theirs = first.results["protocol"], run.results["protocol"]
         for key in sorted((ours.keys() | theirs.keys()) - {"runs"}):
             if ours.get(key) != theirs.get(key):
@@ -266,10 +268,8 @@ def folds_of(units: Sequence[tuple[str, int]]) -> list[Hashable] | None:
 
 
 def same_corpus(one: Run, other: Run) -> bool:
-    """Whether two runs were tested on the same data, as far as they record it."""
-    known = None not in (one.corpus_digest, other.corpus_digest)
-    name, other_name = one.results["corpus"]["name"], other.results["corpus"]["name"]
-    return bool(name == other_name and not (known and one.corpus_digest != other.corpus_digest))
+    """Whether two runs were tested on the same data, by name and digest."""
+    return one.corpus == other.corpus
 
 
 def _compared(entry: Entry, reference: Entry, metric: Metric, condition: str) -> Comparison:

@@ -9,102 +9,90 @@ import statistics
 from collections.abc import Sequence
 from typing import Any, cast
 
-from recipes.comparison import Entry, folds_of, values_of
-from recipes.metrics.classification import Metric
+from recipes.comparison import UNIT, Entry, folds_of, values_of
+from recipes.metrics import Metric
 from recipes.metrics.robustness import relative_performance
 from recipes.metrics.statistics import mean_interval, summary
-from recipes.report.charts import curve_chart, legend
+from recipes.report.charts import COLOURS, curve_chart, legend
 from recipes.report.markup import figure, text
 from recipes.report.results import Curve
 from recipes.tables import Cell, Column, Row, Table
 
-_DRAWN = 8
-"""Methods that a chart has colours and markers for."""
 _Key = tuple[str, str, str, tuple[float, ...]]
 """Modality, noise, scale and levels: what makes two curves the same test."""
 _Lines = dict[_Key, dict[str, Any]]
 
 
-def curve_charts(found: Sequence[Entry], metrics: Sequence[Metric]) -> str:
+def curve_charts(found: Sequence[Entry]) -> str:
     """A chart for every noise whose curve all entries have at the same levels, with the methods' key. Markup."""
-    drawn = found[:_DRAWN]
-    content = "".join(_charts(drawn, metric) for metric in metrics)
-    if not content:
-        return "<p>The runs share no curve: none is of the same noise, scale, levels and metric in all.</p>"
-    left_out = ", ".join(text(entry.label) for entry in found[_DRAWN:])
-    caption = (
-        "A metric against the level of one noise on one modality while the others are clean. Lines are means, bands "
-        "one standard deviation; the charts of a metric share their axes."
-        + (f" Not drawn, for want of colours (choose by --methods): {left_out}." if left_out else "")
-    )
-    return legend([entry.label for entry in drawn]) + figure(content, caption)
-
-
-def area_tables(found: Sequence[Entry], metrics: Sequence[Metric]) -> list[Table]:
-    """Area under every shared curve, their mean, and for shares what is kept of the score without noise."""
-    tables = []
-    for metric in metrics:
-        shared = _shared(found, metric)
-        if not shared[0]:
-            continue
-        scale, decimals, unit = (100.0, 1, " in per cent") if metric["percent"] else (1.0, 3, "")
-        keeps = metric["percent"] and metric["higher_is_better"]
-        heads = ["mean", *(["kept of clean"] if keeps else []), *(noise for _, noise, _, _ in shared[0])]
-        notes = ["Mean ± standard deviation over the runs, [95 % confidence interval of the mean, folds as the unit]"]
-        if keeps:
-            notes.append("Kept of clean: the mean area over the score at the lowest level")
-        tables.append(
-            Table(
-                f"Area under the curve: mean {metric['label']}{unit} over levels",
-                tuple(Column(head, metric["higher_is_better"], scale, decimals) for head in heads),
-                tuple(Row(e.label, _areas(e, lines, metric, keeps)) for e, lines in zip(found, shared, strict=True)),
-                notes=tuple(notes),
-            )
-        )
-    return tables
-
-
-def _shared(found: Sequence[Entry], metric: Metric) -> list[_Lines]:
-    """Each entry's lines of the curves that all of them have, in the order of the first."""
-    every = [_lines(entry, metric) for entry in found]
-    keys = [key for key in every[0] if all(key in lines for lines in every)]
-    return [{key: lines[key] for key in keys} for lines in every]
-
-
-def _lines(entry: Entry, metric: Metric) -> _Lines:
-    found = {}
-    for curve in entry.run.results["curves"]:
-        line = curve["methods"].get(entry.method["name"])
-        if line is not None and entry.run.metrics[0]["name"] == metric["name"]:
-            found[curve["modality"], curve["noise"], curve["scale"], tuple(curve["levels"])] = line
-    return found
-
-
-def _charts(drawn: Sequence[Entry], metric: Metric) -> str:
-    shared = _shared(drawn, metric)
+    drawn = found[:COLOURS]
+    shared, metric, chance = _shared(drawn), _headline(drawn), drawn[0].run.results["task"]["chance"]
     if not shared[0]:
-        return ""
-    chance = drawn[0].run.results["task"]["chance"]
+        return "<p>The runs share no curve: none is of the same noise, scale, levels and metric in all.</p>"
     points = [summary(values_of(point)) for lines in shared for line in lines.values() for point in line["score"]]
-    ends = [point["mean"] + sign * point["std"] for point in points for sign in (-1, 1)]
-    ends += [] if chance is None else [chance]
-    margin = 0.05 * (max(ends) - min(ends)) or 0.05
+    ends = [chance, *(point["mean"] + sign * point["std"] for point in points for sign in (-1, 1))]
+    margin = 0.05 * (max(ends) - min(ends))
     bounds = min(ends) - margin, max(ends) + margin
     order = {entry.name: index for index, entry in enumerate(drawn)}
-    content = ""
+    content = legend([entry.label for entry in drawn])
     for modality in dict.fromkeys(key[0] for key in shared[0]):
         charts = "".join(
             curve_chart(_merged(drawn, shared, key), order, chance, bounds, metric)
             for key in shared[0]
             if key[0] == modality
         )
-        title = f"{text(metric['label'])}, noise on {text(modality)} alone"
-        content += f'<h4>{title}</h4><div class="multiples">{charts}</div>\n'
-    return content
+        content += f'<h4>Noise on {text(modality)} alone</h4><div class="multiples">{charts}</div>\n'
+    left_out = ", ".join(text(entry.label) for entry in found[COLOURS:])
+    caption = (
+        f"{text(metric['label'])} against the level of one noise on one modality while the others are clean. Lines are "
+        "means, bands one standard deviation; all charts share their axes, and the dashed line is chance."
+        + (f" Not drawn, for want of colours (choose by --methods): {left_out}." if left_out else "")
+    )
+    return figure(content, caption)
+
+
+def area_tables(found: Sequence[Entry]) -> list[Table]:
+    """One table, or none if no curve is shared: mean area, what is kept of the clean score, area of every curve."""
+    shared, metric = _shared(found), _headline(found)
+    if not shared[0]:
+        return []
+    heads = ["mean", "kept of clean", *(noise for _, noise, _, _ in shared[0])]
+    return [
+        Table(
+            f"Area under the curve: mean {metric['label']} in per cent over levels",
+            tuple(Column(head, scale=100.0) for head in heads),
+            tuple(Row(entry.label, _areas(entry, lines)) for entry, lines in zip(found, shared, strict=True)),
+            notes=(
+                f"Mean ± standard deviation over the runs, [95 % confidence interval of the mean, {UNIT}]",
+                "Kept of clean: the mean area over the score at the lowest level",
+            ),
+        )
+    ]
+
+
+def _headline(found: Sequence[Entry]) -> Metric:
+    """The metric of the curves: the first of a run, a share of which more is better."""
+    return found[0].run.metrics[0]
+
+
+def _shared(found: Sequence[Entry]) -> list[_Lines]:
+    """Each entry's lines of the curves that all of them have, in the order of the first."""
+    metric = _headline(found)
+    every = [_lines(entry) if entry.run.metrics[0] == metric else {} for entry in found]
+    keys = [key for key in every[0] if all(key in lines for lines in every)]
+    return [{key: lines[key] for key in keys} for lines in every]
+
+
+def _lines(entry: Entry) -> _Lines:
+    return {
+        (curve["modality"], curve["noise"], curve["scale"], tuple(curve["levels"])): curve["methods"][name]
+        for curve in entry.run.results["curves"]
+        if (name := entry.method["name"]) in curve["methods"]
+    }
 
 
 def _merged(drawn: Sequence[Entry], shared: Sequence[_Lines], key: _Key) -> Curve:
-    """One curve with a line for every entry, in the form that the chart takes."""
+    """One curve with a line for every entry."""
     modality, noise, scale, levels = key
     methods = {
         entry.name: {"score": [summary(values_of(point)) for point in lines[key]["score"]]}
@@ -114,7 +102,7 @@ def _merged(drawn: Sequence[Entry], shared: Sequence[_Lines], key: _Key) -> Curv
     return cast(Curve, curve)
 
 
-def _areas(entry: Entry, lines: _Lines, metric: Metric, keeps: bool) -> tuple[Cell | None, ...]:
+def _areas(entry: Entry, lines: _Lines) -> tuple[Cell | None, ...]:
     def cell(values: Sequence[float]) -> Cell:
         found = summary(values)
         std = found["std"] if len(values) > 1 else None
@@ -122,11 +110,8 @@ def _areas(entry: Entry, lines: _Lines, metric: Metric, keeps: bool) -> tuple[Ce
 
     areas = [values_of(line["area"]) for line in lines.values()]
     mean = [statistics.fmean(run) for run in zip(*areas, strict=True)]
-    kept: list[Cell | None] = []
-    if keeps:
-        clean = [values_of(line["score"][0]) for line in lines.values()]
-        starts = [statistics.fmean(run) for run in zip(*clean, strict=True)]
-        kept = (
-            [cell([relative_performance(*pair) for pair in zip(starts, mean, strict=True)])] if min(starts) else [None]
-        )
-    return (cell(mean), *kept, *map(cell, areas))
+    starts = [
+        statistics.fmean(run) for run in zip(*(values_of(line["score"][0]) for line in lines.values()), strict=True)
+    ]
+    kept = [relative_performance(*pair) for pair in zip(starts, mean, strict=True)] if min(starts) > 0 else None
+    return (cell(mean), cell(kept) if kept else None, *map(cell, areas))

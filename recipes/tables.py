@@ -69,8 +69,8 @@ class Table:
     """Name of the protocol, as in results.json."""
     selection: str = ""
     """How the model of a run is chosen."""
-    selected_on_test: bool | None = None
-    """Whether the test set had a part in choosing; None: not recorded."""
+    selected_on_test: bool = False
+    """Whether the test set had a part in choosing."""
     notes: tuple[str, ...] = ()
     first: str = "Method"
     """Head of the column of row labels."""
@@ -101,7 +101,6 @@ class Table:
 _TEST_SET = {
     False: "The test set was never used for selection.",
     True: "The test set was used for selection, so that figures are too good.",
-    None: "The run does not record whether the test set was used for selection.",
 }
 
 
@@ -169,7 +168,7 @@ def to_csv(tables: Sequence[Table]) -> str:
         ("table", "protocol", "selection", "selected_on_test", "row", "column", "mean", "std", "low", "high", "mark")
     )
     for table in tables:
-        on_test = "" if table.selected_on_test is None else str(table.selected_on_test).lower()
+        on_test = str(table.selected_on_test).lower() if table.selection else ""
         for row in table.rows:
             for column, cell in zip(table.columns, row.cells, strict=True):
                 if cell is not None:

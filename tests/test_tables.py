@@ -102,8 +102,7 @@ def test_the_caption_says_how_the_figures_came_about():
         "The test set was never used for selection. Over 3 runs. The best of a column is bold."
     )
     assert "figures are too good" in table(selected_on_test=True).caption
-    assert "does not record" in table(selected_on_test=None).caption
-    assert "test set" not in table(selection="", selected_on_test=None).caption
+    assert "test set" not in table(selection="").caption
 
 
 def test_every_format_escapes_what_it_must():
