@@ -231,6 +231,21 @@ def test_errors_name_what_is_wrong(
         kind.from_pretrained(make(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("changed", "content", "message"),
+    [
+        ({"model_type": "bertt"}, None, "configures no network of transformers: Unrecognized model identifier: bertt"),
+        ({"hidden_size": "wide"}, None, "Validation error for field 'hidden_size'"),
+        ({}, b"{}", r"must hold the tokenizer\.json of a tokenizer: .*Model missing"),
+        ({}, b"", r"must hold the tokenizer\.json of a tokenizer"),
+    ],
+)
+def test_a_foreign_configuration_is_refused(changed: dict[str, Any], content: bytes | None, message: str) -> None:
+    files = {"tokenizer.json": tiny.tokenizer().to_str().encode() if content is None else content}
+    with pytest.raises(ValueError, match=message):
+        HuggingFaceTextEncoder(tiny.bert().to_dict() | changed, extra_files=files)
+
+
 def test_refuses_more_layers_than_there_are() -> None:
     with pytest.raises(ValueError, match=r"from 0 \(frozen\) to 3, or None for the whole network, got 4"):
         HuggingFaceVideoEncoder(tiny.vit().to_dict(), trainable_layers=4)

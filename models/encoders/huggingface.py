@@ -1,8 +1,8 @@
 """Pretrained speech, text and image networks of Hugging Face: wav2vec 2.0, HuBERT, WavLM; BERT, RoBERTa, MiniLM; ViT.
 
 Each is loaded from a local folder or the hub by `from_pretrained(source, revision=…)`, safetensors only, without
-running code from the source. An encoder's `config` carries the network's configuration, and text's tokenizer is
-one of its `extra_files`, so that a checkpoint needs nothing else. transformers is optional: pip install 'transformers>=5.0'.
+running code from the source. An encoder's `config` carries the network's configuration, its `extra_files` the
+tokenizer of text, so that a checkpoint needs nothing else. transformers is optional: pip install 'transformers>=5.0'.
 
 Public: `HuggingFaceAudioEncoder`, `HuggingFaceTextEncoder`, `HuggingFaceVideoEncoder`.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from torch import Tensor, nn
 
 from models.batch import Batch
@@ -89,7 +90,8 @@ class HuggingFaceAudioEncoder(SpeechEncoder):
 class HuggingFaceTextEncoder(PretrainedEncoder):
     """Sentences through a BERT-like network, its layers mixed, attentive pooling over tokens.
 
-    `network` is its configuration, `extra_files` holds its `tokenizer.json`; sentences are cut to `max_tokens`. A sentence of white space is not run, its pooled vector is zero. `trainable_layers` as for
+    `network` is its configuration, `extra_files` holds its `tokenizer.json`; sentences are cut to `max_tokens`. A
+    sentence of white space is not run, its pooled vector is zero. `trainable_layers` as for
     `HuggingFaceAudioEncoder`.
     """
 
@@ -116,8 +118,8 @@ class HuggingFaceTextEncoder(PretrainedEncoder):
         )
         self.mix = LayerMix(built.config.num_hidden_layers + 1)
         self.padding = int(settings.get("pad_token_id") or 0)
-        self.tokenizer_file = extra_files["tokenizer.json"]
-        self.tokenizer = _tokenizer(self.tokenizer_file, max_tokens)
+        self._tokenizer_file = extra_files.get("tokenizer.json", b"")
+        self.tokenizer = _tokenizer(self._tokenizer_file, max_tokens)
         self.config = {
             "network": settings,
             "out_dim": out_dim,
@@ -161,7 +163,7 @@ class HuggingFaceTextEncoder(PretrainedEncoder):
 
     def extra_files(self) -> dict[str, bytes]:
         """The tokenizer."""
-        return {"tokenizer.json": self.tokenizer_file}
+        return {"tokenizer.json": self._tokenizer_file}
 
     def _tokens(self, sentences: list[str], device: torch.device) -> tuple[Tensor, Tensor]:
         rows = [encoding.ids for encoding in self.tokenizer.encode_batch(sentences)]
@@ -248,7 +250,11 @@ def _settings(network: Mapping[str, Any], reads: str) -> dict[str, Any]:
 def _build(settings: Mapping[str, Any]) -> Any:
     """The network with random weights, without its pooler, which hidden states do not need."""
     transformers = _transformers()
-    network = transformers.AutoModel.from_config(transformers.AutoConfig.for_model(**settings))
+    try:
+        config = transformers.AutoConfig.for_model(**settings)
+    except (StrictDataclassError, TypeError, ValueError) as error:
+        raise ValueError(f"this configures no network of transformers: {str(error)[:300]}") from error
+    network = transformers.AutoModel.from_config(config)
     if hasattr(network, "pooler"):
         network.pooler = None
     return network
@@ -306,7 +312,10 @@ def _with_weights(encoder: _E, loaded: nn.Module) -> _E:
 def _tokenizer(content: bytes, max_tokens: int) -> Any:
     from tokenizers import Tokenizer  # comes with transformers
 
-    tokenizer = Tokenizer.from_buffer(content)
+    try:
+        tokenizer = Tokenizer.from_buffer(content)
+    except ValueError as error:
+        raise ValueError(f"extra_files must hold the tokenizer.json of a tokenizer: {error}") from error
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_tokens)
     return tokenizer
