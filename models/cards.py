@@ -80,6 +80,8 @@ class ModelCard:
     results: Sequence[Result] | None = None
     interval: str | None = None
     """What the intervals of the results are, as in ``95 % bootstrap over utterances``."""
+    conditions: str | None = None
+    """What the names of the results' conditions mean."""
     intended_use: str | None = None
     limits: str | None = None
     licence: str | None = None
@@ -201,16 +203,23 @@ def _noise(card: ModelCard) -> str:
 
 
 def _results(card: ModelCard) -> str:
+    """One row per condition, one column per metric."""
     if not card.results:
         return f"{_NOT_RECORDED.capitalize()}."
-    rows = [(result.metric, result.condition, f"{result.value:.3f}", _interval(result)) for result in card.results]
-    stated = any(result.interval for result in card.results)
-    which = f"Intervals: {card.interval or _NOT_RECORDED}.\n\n" if stated else ""
-    return which + _table(("metric", "condition", "value", "interval"), rows)
+    cells = {(result.condition, result.metric): _figure(result) for result in card.results}
+    metrics = list(dict.fromkeys(result.metric for result in card.results))
+    rows = [
+        (condition, *(cells.get((condition, metric), _NOT_RECORDED) for metric in metrics))
+        for condition in dict.fromkeys(result.condition for result in card.results)
+    ]
+    known = card.interval if any(result.interval for result in card.results) else None
+    facts = _list({"intervals": known, "conditions": card.conditions})
+    return f"{facts}\n\n{_table(('condition', *metrics), rows)}"
 
 
-def _interval(result: Result) -> str:
-    return f"{result.interval[0]:.3f} … {result.interval[1]:.3f}" if result.interval else _NOT_RECORDED
+def _figure(result: Result) -> str:
+    value = f"{result.value:.3f}"
+    return f"{value} ({result.interval[0]:.3f} … {result.interval[1]:.3f})" if result.interval else value
 
 
 def _limits(card: ModelCard) -> str:

@@ -49,6 +49,7 @@ def test_card_of_a_run_holds_its_facts(plan: RunPlan) -> None:
     scheduler = plan.settings.scheduler(seed=0, total_steps=1000)  # encoders are shared: the first seed
     assert card.noise_digest == scheduler.digest
     assert {seen.type for seen in card.noise or ()} >= {"audio/background", "image/occlusion", "text/missing"}
+    assert "levels 0.5 to 1 " in (card.conditions or "")
     assert card.licence is None
 
 

@@ -17,6 +17,11 @@ _INTENDED_USE = (
     "Research on emotion recognition that withstands noisy and missing modalities, and comparison of methods trained "
     "alike. Not for decisions about people."
 )
+_CONDITIONS = (
+    "clean; noisy/S, noise of levels {low:g} to {high:g} on the modalities S (a audio, v video, t text); heldout/S, "
+    "the same with types that were never trained on; missing/S, S absent; pooled, the six S as one test set; mean, "
+    "their mean"
+)
 _LIMITS = (
     "The speakers and the language of the corpus above, one speaker at a time, utterances of a few seconds. "
     "The figures are those of one run on its test fold; another fold, seed or corpus gives others."
@@ -30,6 +35,7 @@ def run_card(plan: RunPlan, method: Method, judged: Mapping[str, Any]) -> ModelC
         noise = noise_facts(plan.settings.scheduler(method.encoders, seed=plan.encoder_seed, total_steps=1000))
     conditions = ", ".join(method.judged_on)
     parts = f"{len(plan.train)} utterances to train, {len(plan.validation)} to validate, {len(plan.test)} to test"
+    low, high = plan.settings.evaluation.noisy_levels
     return ModelCard(
         corpus=plan.corpus,
         synthetic=plan.synthetic,
@@ -44,6 +50,7 @@ def run_card(plan: RunPlan, method: Method, judged: Mapping[str, Any]) -> ModelC
             for condition, scores in judged["scores"].items()
             for metric in plan.task.metrics
         ),
+        conditions=_CONDITIONS.format(low=low, high=high),
         intended_use=_INTENDED_USE,
         limits=_LIMITS,
         **noise,
