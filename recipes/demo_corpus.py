@@ -6,7 +6,7 @@ The corpus is synthetic and says so (README.txt and SYNTHETIC.json in OUT). It e
 tried without the licensed recordings; figures measured on it say nothing about people. In the layout of IEMOCAP it
 holds dialogs of ten actors, with `utterances` turns of the four classes and about a quarter more of other codes: about
 a minute on two cores for 720 utterances, 350 MB. In that of CMU-MOSEI it holds monologues, each of a speaker of its
-own, with `utterances` sentences labelled with sentiment and emotions: MOSEI_TIME.
+own, with `utterances` sentences labelled with sentiment and emotions: about a minute too, 41 MB.
 
 The same layout, seed and size give the same bytes with the same versions of the packages, whatever `jobs` is. OUT
 appears whole or not at all. If it is this corpus already, nothing is done; if it is anything else, nothing is touched.

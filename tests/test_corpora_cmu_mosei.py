@@ -156,7 +156,7 @@ FATAL: dict[str, tuple[Callable[[Path], object], str]] = {
     "truncated labels": (lambda r: cut(labels_of(r), 0.5), r"Labels\.csd: not a whole HDF5 file .*truncated"),
     "labels are no HDF5": (lambda r: labels_of(r).write_text("a,b"), r"Labels\.csd: not a whole HDF5 file"),
     "no labels": (lambda r: labels_of(r).unlink(), r"Labels\.csd: missing; get `cmu_mosei\.labels`"),
-    "other HDF5": (lambda r: h5py.File(labels_of(r), "w").close(), r"Labels\.csd: expected the one group 'All Labels'"),
+    "other HDF5": (lambda r: h5py.File(labels_of(r), "w").close(), r"Labels\.csd: expected one group with 'data'"),
     "no folds": (lambda r: folds_of(r).unlink(), r"std_folds\.py: missing; get the standard folds"),
     "list missing": (lambda r: edit(folds_of(r), "valid", "dev"), r"std_folds\.py: no list standard_valid_fold"),
     "list not literal": (lambda r: folds_of(r).write_text("standard_train_fold=open('x')"), "must assign lists"),

@@ -5,8 +5,8 @@ anything is trained on it. What is wrong is a `Problem`; a reader collects all o
 `CorpusError`, or, where the user asked to skip bad input, leaves the utterances out and lists them.
 
 Public: CorpusError, Fold, Problem, is_synthetic, raise_problems. Modules: iemocap and cmu_mosei (readers of raw
-releases, folds), mmin and mmsa (readers of released features), features (their corpus), restricted_pickle, face (crop),
-cache.
+releases, folds), mmin and mmsa (readers of released features), features (their corpus), csd (label files of
+CMU-MOSEI), restricted_pickle, face (crop), cache.
 """
 
 import json

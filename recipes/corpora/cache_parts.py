@@ -89,8 +89,8 @@ def build_parts(
         done = [name for name in named if (parts / f"{name}.json").is_file()]
         progress.advance(bar, sum(len(named[name]) for name in done))
         tasks = [
-            _PartTask(name, tuple(found), parts, frames, size, frozenset(detected))
-            for name, found in named.items()
+            _PartTask(name, tuple(d), parts, frames, size, frozenset(detected).intersection(item.speaker for item in d))
+            for name, d in named.items()
             if name not in done
         ]
         for task, _ in submit(_write_part, tasks):

@@ -33,11 +33,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
-import h5py
 import numpy as np
 import numpy.typing as npt
 
 from recipes.corpora import CorpusError, Fold, Problem, is_synthetic, raise_problems
+from recipes.corpora.csd import read_csd
 
 __all__ = ["EMOTIONS", "PARTS", "Corpus", "CorpusError", "Utterance", "folds", "read"]
 
@@ -55,11 +55,19 @@ RELEASE_LABELS = 23_259
 PUBLISHED_UTTERANCES = (16_326, 1_871, 4_659)
 """Utterances per part in most papers, in the order of PARTS."""
 
+_LINE_SHAPE = "VIDEO___INDEX___START___END___TEXT"
 SAME_TIME_S = 0.05
 """How far the times of a label may lie from those of its sentence: they are rounded differently."""
 MISSING_AT_END_S = 0.5
 """How much earlier than an utterance's end a video may stop."""
-_LINE_SHAPE = "VIDEO___INDEX___START___END___TEXT"
+LOWEST = np.array([-3.0] + [0.0] * len(EMOTIONS))
+HIGHEST = 3.0
+
+# What is counted for the notes.
+_NO_FOLD = "labelled videos are in no fold and are left out"
+_UNLABELLED = "sentences of labelled videos carry no label"
+_WORDLESS = "labels have no sentence with words and are left out"
+_EARLY = "sentences start before 0 s and are cut there"
 _BEYOND = "values lie outside [-3, 3] (sentiment) or [0, 3] (emotions) and are clamped"
 
 
@@ -147,14 +155,17 @@ def read(root: Path, *, skip_bad: bool = False) -> Corpus:
     part_of = _read_folds(root / FOLDS_FILE)
     problems: list[Problem] = []
     counts: Counter[str] = Counter()
-    labels = _read_labels(root / LABELS_FILE, problems)
+    labels = {
+        video: [_Label(start, end, row) for (start, end), row in zip(intervals.tolist(), features, strict=True)]
+        for video, (features, intervals) in read_csd(root / LABELS_FILE, len(LOWEST), problems).items()
+    }
 
     utterances: list[Utterance] = []
     for video in sorted(labels):
         if video in part_of:
             utterances.extend(_read_video(root, video, part_of[video], labels[video], problems, counts))
         else:
-            counts["labelled videos are in no fold and are left out"] += 1
+            counts[_NO_FOLD] += 1
 
     if not skip_bad:
         raise_problems(problems, root)
@@ -220,44 +231,6 @@ def _read_folds(path: Path) -> dict[str, str]:
     return part_of
 
 
-def _read_labels(path: Path, problems: list[Problem]) -> dict[str, list[_Label]]:
-    """Video → labels; append to `problems` what is wrong with the others."""
-    labels: dict[str, list[_Label]] = {}
-    try:
-        with h5py.File(path, "r") as file:
-            names = list(file)
-            if len(names) != 1 or "data" not in file[names[0]]:
-                raise CorpusError(f"{path}: expected the one group 'All Labels' with 'data' in it, found {names}")
-            data = file[names[0]]["data"]
-            for video in data:
-                found = _labels_of(data, video)
-                if isinstance(found, str):
-                    problems.append(Problem(video, f"{path}: {data.name}/{video}: {found}"))
-                else:
-                    labels[video] = found
-    except (OSError, RuntimeError, TypeError) as error:
-        raise CorpusError(f"{path}: not a whole HDF5 file ({error}); get it again") from error
-    return labels
-
-
-def _labels_of(data: h5py.Group, video: str) -> list[_Label] | str:
-    """The labels of a video, or what is wrong with them."""
-    try:
-        features, intervals = (np.asarray(data[video][name], np.float64) for name in ("features", "intervals"))
-    except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
-        return f"features and intervals cannot be read ({error}); get the file again"
-    columns = 1 + len(EMOTIONS)
-    if features.ndim != 2 or features.shape[1] != columns:
-        return f"features have shape {features.shape}, expected (n, {columns}): this is not the file of all labels"
-    if intervals.shape != (len(features), 2):
-        return f"intervals have shape {intervals.shape}, expected ({len(features)}, 2) as there are labels"
-    for name, values in (("features", features), ("intervals", intervals)):
-        rows = np.flatnonzero(~np.isfinite(values).all(axis=1))
-        if rows.size:
-            return f"{name} are not finite in row {rows[0]}; correct them or get the file again"
-    return [_Label(float(start), float(end), row) for (start, end), row in zip(intervals, features, strict=True)]
-
-
 def _read_video(
     root: Path, video: str, part: str, labels: Sequence[_Label], problems: list[Problem], counts: Counter[str]
 ) -> Iterator[Utterance]:
@@ -267,41 +240,30 @@ def _read_video(
         problems.append(Problem(video, f"{transcript}: missing; copy it again from the release"))
         return
     sentences = _read_transcript(transcript, problems)
-    labels_of = _match(sentences, labels)
-    said = []
-    for sentence in sentences:
-        found = labels_of[sentence.index]
-        if len(found) > 1:
-            message = f"{root / LABELS_FILE}: All Labels/data/{video}/intervals: two labels for one segment; remove one"
-            problems.append(Problem(f"{video}_{sentence.index}", message))
-        elif found and sentence.text:
-            said.append(sentence)
-        counts["sentences of labelled videos carry no label"] += not found
-        counts["labels have no sentence with words and are left out"] += len(found) == 1 and not sentence.text
-    counts["labels have no sentence with words and are left out"] += len(labels) - sum(map(len, labels_of.values()))
-    if not said:
+    pairs = list(_pair(video, sentences, labels, root / LABELS_FILE, problems, counts))
+    if not pairs:
         return
     path = root / VIDEOS / f"{video}.mp4"
     length_s = _length_s(path)
     if isinstance(length_s, str):
         problems.append(Problem(video, f"{path}: {length_s}"))
         return
-    for sentence in said:
+    for sentence, label in pairs:
         name = f"{video}_{sentence.index}"
         if sentence.end_s > length_s + MISSING_AT_END_S:
             message = f"{path}: {length_s:.2f} s long, but the sentence ends at {sentence.end_s:.2f} s ({transcript})"
             problems.append(Problem(name, f"{message}; copy the video again"))
             continue
-        values = labels_of[sentence.index][0].values
-        clamped = np.clip(values, [-3.0] + [0.0] * len(EMOTIONS), 3.0).astype(np.float32).tolist()
-        counts["sentences start before 0 s and are cut there"] += sentence.start_s < 0
-        counts[_BEYOND] += int(np.count_nonzero((values > 3) | (values < np.array([-3] + [0] * len(EMOTIONS)))))
+        clamped = np.clip(label.values, LOWEST, HIGHEST)
+        counts[_EARLY] += sentence.start_s < 0
+        counts[_BEYOND] += int(np.count_nonzero(clamped != label.values))
+        sentiment, *emotions = clamped.astype(np.float32).tolist()
         yield Utterance(
             id=name,
             video=video,
             part=part,
-            label=clamped[0],
-            emotions=tuple(clamped[1:]),
+            label=sentiment,
+            emotions=tuple(emotions),
             start_s=max(0.0, sentence.start_s),
             end_s=sentence.end_s,
             text=sentence.text,
@@ -334,15 +296,31 @@ def _read_transcript(path: Path, problems: list[Problem]) -> list[_Sentence]:
     return [sentences[index] for index in sorted(sentences)]
 
 
-def _match(sentences: Sequence[_Sentence], labels: Sequence[_Label]) -> dict[int, list[_Label]]:
-    """Index of every sentence → the labels with the same start and end: one, or none; more are a fault."""
+def _pair(
+    video: str,
+    sentences: Sequence[_Sentence],
+    labels: Sequence[_Label],
+    labels_file: Path,
+    problems: list[Problem],
+    counts: Counter[str],
+) -> Iterator[tuple[_Sentence, _Label]]:
+    """Yield every sentence with the label of the same times; count the sentences and labels that stand alone."""
     labels_of: dict[int, list[_Label]] = {sentence.index: [] for sentence in sentences}
     for label in labels:
-        distances = {sentence.index: _distance_s(sentence, label) for sentence in sentences}
-        nearest = min(distances, key=lambda index: distances[index], default=None)
-        if nearest is not None and distances[nearest] <= SAME_TIME_S:
-            labels_of[nearest].append(label)
-    return labels_of
+        nearest = min(sentences, key=lambda sentence: _distance_s(sentence, label), default=None)
+        if nearest is not None and nearest.text and _distance_s(nearest, label) <= SAME_TIME_S:
+            labels_of[nearest.index].append(label)
+        else:
+            counts[_WORDLESS] += 1
+    for sentence in sentences:
+        found = labels_of[sentence.index]
+        if len(found) == 1:
+            yield sentence, found[0]
+        elif found:
+            message = f"{labels_file}: All Labels/data/{video}/intervals: two labels for one segment; remove one"
+            problems.append(Problem(f"{video}_{sentence.index}", message))
+        elif sentence.text:
+            counts[_UNLABELLED] += 1
 
 
 def _distance_s(sentence: _Sentence, label: _Label) -> float:
