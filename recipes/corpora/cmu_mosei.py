@@ -22,7 +22,7 @@ Public: EMOTIONS, PARTS, Utterance, Corpus, CorpusError, read, folds.
 
 Source: Zadeh et al., Multimodal language analysis in the wild: CMU-MOSEI dataset and interpretable dynamic fusion
 graph, ACL 2018; layout and columns after the CMU-MultimodalSDK; counts of the label file after its issue 258, counts of
-the utterances after Tsai et al., Multimodal Transformer, ACL 2019.
+the utterances after Yu et al., Self-MM, AAAI 2021, table of data sets.
 """
 
 import ast

@@ -32,7 +32,16 @@ from recipes.files import read_tensors, write_json, write_tensors
 from recipes.jobs import Report, shares
 from recipes.raw.bank import evaluation_bank, load_bank, training_bank
 from recipes.raw.cards import run_card
-from recipes.raw.conditions import Views, clean_views, inputs, scheduled_views, selection, zero_vector_views
+from recipes.raw.conditions import (
+    Bank,
+    Views,
+    clean_views,
+    inputs,
+    predict,
+    scheduled_views,
+    selection,
+    zero_vector_views,
+)
 from recipes.raw.judging import judge_model, judge_unimodal
 from recipes.raw.methods import FINETUNED, METHODS, Method
 from recipes.raw.plan import RunPlan
@@ -90,7 +99,8 @@ def fusion_job(plan: RunPlan, name: str, *, report: Report) -> None:
     seconds = time.perf_counter() - started
     judged = judge_model(plan, model, teacher, method.encoders, labels)
     _save(plan, model, method, judged)
-    write_json(plan.work / f"{method.name}.time.json", {"training_s": seconds})
+    times = {"training_s": seconds, "inference_us": _inference_us(model, load_bank(plan, method.encoders, "test"))}
+    write_json(plan.work / f"{method.name}.time.json", times)
     write_json(plan.work / f"{method.name}.json", judged)
 
 
@@ -240,6 +250,16 @@ def _training_views(plan: RunPlan, method: Method) -> Views:
 def _save(plan: RunPlan, model: EmotionModel, method: Method, judged: Mapping[str, Any]) -> None:
     card, preprocessing = run_card(plan, method, judged), _preprocessing(plan)
     model.save_pretrained(plan.checkpoints / method.name, card=card, preprocessing=preprocessing)
+
+
+def _inference_us(model: EmotionModel, test: Bank, repeats: int = 20) -> float:
+    """Time of the fusion alone for an utterance, all test rows in one batch: the median of some repeats."""
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        predict(model, test, "clean")
+        times.append(time.perf_counter() - started)
+    return 1e6 * float(np.median(times)) / len(test["audio"]["clean"])
 
 
 def _preprocessing(plan: RunPlan) -> Preprocessing:
