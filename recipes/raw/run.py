@@ -24,6 +24,7 @@ from rich.markup import escape
 
 from noise_scheduler import NoiseScheduler, fixed
 from recipes import settings as settings_files
+from recipes.compare import main as compare_runs
 from recipes.corpora import CorpusError
 from recipes.corpora import cache as raw_cache
 from recipes.corpora.cache import Cache, CacheError
@@ -124,6 +125,7 @@ def run(recipe: Recipe, settings: RawSettings, options: argparse.Namespace, cons
     results = merge(recipe, corpus, cache, plans)
     write_json(out / "results.json", results)
     report = write_report(out, _gallery(recipe, cache, plans[0]))
+    compare_runs([str(out), "--out", str(out / "tables")])
     for claim in results["claims"]:
         measured = f"{claim['measured']['mean']:+.1f} ± {claim['measured']['std']:.1f}"
         console.print(
