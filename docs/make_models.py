@@ -42,8 +42,8 @@ SECTIONS = {
     "The six conditions": "",
     "Levels": "Each noise alone on its modality, the others clean; the mean over the types.",
     "Does the auto-encoder work?": "A dimension is active if its posterior mean varies over the data. R² is the share "
-    "of the variance of the clean teacher's joint representation that the decoder gives back; beside it, unmended, stands "
-    "what the teacher itself makes of the same noisy input, and 0 is the mean predictor.",
+    "of the variance of the clean teacher's joint representation that the decoder gives back; beside it, unmended, "
+    "stands what the teacher itself makes of the same noisy input, and 0 is the mean predictor.",
     "Confidence and reliability": "ECE: expected calibration error over 15 bins. Reliability: rank correlation of what "
     "a model says of a modality with how clean that modality is, over clean and noisy test views.",
     "Cost": "Of the fusion alone, on encoded views: weights, training on one thread, and time per utterance in a batch "
