@@ -35,6 +35,9 @@ from recipes.jobs import Report
 from recipes.raw.conditions import Inputs, Views
 from recipes.task import Task
 
+LOG_EVERY = 10
+"""Steps from one line of the curves to the next."""
+
 
 def _warm_up_and_cosine(progress: float) -> float:
     """Factor of the learning rate: a linear rise over the first fifth of a training, then a cosine to 0.02."""
@@ -44,6 +47,8 @@ def _warm_up_and_cosine(progress: float) -> float:
 class _Training(lightning.LightningModule):
     """What all loops share: AdamW with a cosine schedule, and the best epoch by validation."""
 
+    fused: bool = False
+    """One kernel for all weights, which pays where a step is short."""
     best_score: float = -math.inf
     best_state: dict[str, Tensor]
 
@@ -57,7 +62,9 @@ class _Training(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:
         parameters = [p for p in self.trained().parameters() if p.requires_grad]
-        optimizer = torch.optim.AdamW(parameters, lr=self.learning_rate, weight_decay=self.weight_decay)
+        optimizer = torch.optim.AdamW(
+            parameters, lr=self.learning_rate, weight_decay=self.weight_decay, fused=self.fused
+        )
         cosine = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _warm_up_and_cosine(step / self.steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cosine, "interval": "step"}}
 
@@ -121,6 +128,8 @@ class _EncoderTraining(_Training):
 class _FusionTraining(_Training):
     """A fusion on encoded views: two views of every row, their predictions drawn together."""
 
+    fused = True
+
     def __init__(
         self,
         model: EmotionModel,
@@ -139,9 +148,11 @@ class _FusionTraining(_Training):
         super().__init__(**optimisation)
         self.weights = weights
         self.probe = NoiseProbe(model.fusion.joint_dim, len(MODALITIES)) if weights.level else None
-        self.model, self.views, self.clean, self.labels, self.validate = model, views, clean, labels, validate
+        self.model, self.views, self.labels, self.validate = model, views, labels, validate
         self.class_weight, self.consistency_weight, self.generator = class_weight, consistency_weight, generator
-        self._teacher = (teacher,)  # in tuples, so that they are no sub-modules
+        # In tuples, so that they are no sub-modules. What the teacher makes of a clean row never changes.
+        with torch.no_grad():
+            self._target = None if teacher is None else (_fuse(teacher, clean(0, 0, torch.arange(len(labels)))),)
         average = AveragedModel(model.fusion, multi_avg_fn=get_ema_multi_avg_fn(ema_decay))  # type: ignore[no-untyped-call]
         averaged = copy.deepcopy(model)
         averaged.fusion = average.module  # type: ignore[assignment]
@@ -155,17 +166,16 @@ class _FusionTraining(_Training):
 
     def training_step(self, codes: Tensor) -> Tensor:
         rows, step = codes & 0xFFFFFFFF, decode(int(codes[0]))[1]
-        label = self.labels[rows]
-        (teacher,) = self._teacher
-        with torch.no_grad():
-            target = None if teacher is None else _fuse(teacher, self.clean(step, 0, rows))
-        shown = [self.views(step, draw, rows) for draw in (0, 1)]
-        outputs = [_fuse(self.model, view, self.generator) for view in shown]
-        losses = [self._loss(output, target, label, view) for output, view in zip(outputs, shown, strict=True)]
-        agreement = consistency(outputs[0].logits, outputs[1].logits)
-        loss = (losses[0].total + losses[1].total) / 2 + self.consistency_weight * agreement
-        self.log_dict(losses[0].terms | {"consistency": agreement.detach(), "loss": loss.detach()})
-        return loss
+        both = _joined(*(self.views(step, draw, rows) for draw in (0, 1)))
+        output = _fuse(self.model, both, self.generator)  # two views of every row in one pass
+        halves = [output.at(part) for part in (slice(len(rows)), slice(len(rows), None))]
+        target = None if self._target is None else self._target[0].at(rows.repeat(2))
+        loss = self._loss(output, target, self.labels[rows].repeat(2), both)
+        agreement = consistency(halves[0].logits, halves[1].logits)
+        total = loss.total + self.consistency_weight * agreement
+        if self.global_step % LOG_EVERY == 0:  # what is logged costs as much as a small model
+            self.log_dict(loss.terms | {"consistency": agreement.detach(), "loss": total.detach()})
+        return total
 
     def _loss(self, output: FusionOutput, target: FusionOutput | None, label: Tensor, shown: Inputs) -> Loss:
         fusion, weights = self.model.fusion, self.weights
@@ -223,6 +233,13 @@ class _EndToEndTraining(_Training):
 
     def on_validation_epoch_end(self) -> None:
         self.select(self.predictions.score(), self.model)
+
+
+def _joined(one: Inputs, other: Inputs) -> Inputs:
+    """The samples of one, then those of the other."""
+    return Inputs(
+        *({name: torch.cat([part[name], rest[name]]) for name in part} for part, rest in zip(one, other, strict=True))
+    )
 
 
 def _fuse(model: EmotionModel, shown: Inputs, generator: torch.Generator | None = None) -> FusionOutput:
@@ -384,7 +401,7 @@ def _fit(
             gradient_clip_val=1.0,
             logger=TensorBoardLogger(log.parent, name=log.name, version=""),
             callbacks=[_Progress(report, training.steps), *callbacks],
-            log_every_n_steps=10,
+            log_every_n_steps=LOG_EVERY,
             num_sanity_val_steps=0,
             enable_checkpointing=False,
             enable_model_summary=False,

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -46,6 +47,16 @@ class FusionOutput:
     """Per modality (B,) in [0, 1], how far it is to be trusted; 0 where it is absent."""
     terms: dict[str, Tensor] = field(default_factory=dict)
     """(B,) losses of the fusion's own, by name, that need no teacher."""
+
+    def at(self, rows: Tensor | slice) -> FusionOutput:
+        """The output for some of the B samples, by their indices."""
+        return FusionOutput(**{part.name: _at(getattr(self, part.name), rows) for part in fields(self)})
+
+
+def _at(value: Any, rows: Tensor | slice) -> Any:
+    if isinstance(value, dict):
+        return {name: tensor[rows] for name, tensor in value.items()}
+    return None if value is None else value[rows]
 
 
 class Fusion(nn.Module, ABC):
