@@ -18,7 +18,7 @@ Where the followed noises hit spans, so does the first kind: a text in the words
 followed and the sample has ``word_times``, (words, 2) seconds of start and end for each word between white space, and
 otherwise in the same share of its words.
 
-Public: `follow`, `followed`, `hears`.
+Public: `follow`, `followed`, `hears`, `untied`.
 """
 
 from __future__ import annotations
@@ -46,6 +46,13 @@ def followed(noise: Any) -> str:
 def hears(noise: Any) -> bool:
     """Whether a noise is given the noisy sample that it follows."""
     return bool(getattr(noise, "hears", False))
+
+
+def untied(noise: Any) -> Any:
+    """The same noise on its own, at levels of its own; raises ValueError for one that hears, which cannot be."""
+    if hears(noise):
+        raise ValueError(f"{type(noise).__name__} hears the noisy {followed(noise)} of a sample: it cannot stand alone")
+    return replace(noise, follows="") if followed(noise) else noise
 
 
 def follow(hit: Hit, noise: Any, done: Sequence[Hit], sample: Mapping[str, Any]) -> Hit:

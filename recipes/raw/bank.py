@@ -3,7 +3,8 @@
 Fusions are trained on it, so that a table of many methods costs one pass of decoding, noise and encoding.
 
     train/KIND/…           clean rows and views of one kind, under the noise that this kind was trained on
-    validation/…, test/…   clean rows and views under seen noise, as the settings say; test rows under held-out noise
+    validation/…, test/…   clean rows and views under seen noise, as the settings say
+    test/…                 views under held-out noise, and under the conditions of `recipes.raw.protocols`
     curves/…               test rows under every single noise at every level of the curves
 
 Names inside a part are those of `recipes.raw.conditions.Bank`; features stand under ``KIND/``.
@@ -16,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 from torch import Tensor
 
 from models.batch import MODALITIES
@@ -25,9 +25,17 @@ from noise_scheduler import NoiseScheduler, fixed
 from recipes.corpora.cache import Cache
 from recipes.files import read_tensors
 from recipes.jobs import Report, shares
-from recipes.raw.conditions import Bank
+from recipes.raw.conditions import Bank, views_of
 from recipes.raw.plan import RunPlan
-from recipes.raw.views import curve_noises, encode_clean, encode_views, evaluation_scheduler, view_steps
+from recipes.raw.protocols import absences, noises
+from recipes.raw.views import (
+    curve_noises,
+    encode_clean,
+    encode_views,
+    evaluation_scheduler,
+    present_views,
+    view_steps,
+)
 
 
 def training_bank(
@@ -49,36 +57,32 @@ def training_bank(
 def evaluation_bank(
     plan: RunPlan, cache: Cache, modality: str, encoders: Mapping[str, Encoder], report: Report
 ) -> dict[str, Tensor]:
-    """Views of validation and test rows under seen and held-out noise, and of the test rows for the curves."""
-    settings = plan.settings.evaluation
+    """Views of validation and test rows under seen noise, and of the test rows under all else that is judged."""
+    settings, protocol = plan.settings.evaluation, plan.settings.protocol
     seen = evaluation_scheduler(plan.settings)
-    noises = curve_noises(plan.settings, modality)
-    levels = len(noises) * len(settings.curve_levels) / settings.views
-    parts = iter(shares(report, (1, 1, 1 if plan.settings.held_out else 0, levels)))
-    bank: dict[str, Tensor] = {}
-
-    def add(part: str, rows: np.ndarray, views: list[tuple[NoiseScheduler, int]], name: str = "views") -> None:
-        clean = {key.removeprefix(f"{part}/"): tensor for key, tensor in bank.items() if key.startswith(f"{part}/")}
-        clean = clean or encode_clean(encoders, cache, rows, modality)
-        encoded = clean | encode_views(encoders, clean, cache, rows, modality, views, next(parts), name)
-        bank.update({f"{part}/{key}": tensor for key, tensor in encoded.items()})
-
-    add("validation", plan.validation, [(seen, step) for step in range(settings.views)])
-    add("test", plan.test, [(seen, step) for step in range(settings.views)])
+    curves = [
+        (NoiseScheduler({modality: noise}, level=level, condition=fixed((modality,)), seed=seen.seed), 0)
+        for noise in curve_noises(plan.settings, modality).values()
+        for level in settings.curve_levels
+    ]
+    work = [("validation", plan.validation, "views", _views(seen, settings.views))]
+    work.append(("test", plan.test, "views", _views(seen, settings.views)))
     if plan.settings.held_out:
         held_out = evaluation_scheduler(plan.settings, held_out=True)
-        add("test", plan.test, [(held_out, step) for step in range(settings.views)], "heldout")
-    else:
-        next(parts)
-    add(
-        "curves",
-        plan.test,
-        [
-            (NoiseScheduler({modality: noise}, level=level, condition=fixed((modality,)), seed=seen.seed), 0)
-            for noise in noises.values()
-            for level in settings.curve_levels
-        ],
-    )
+        work.append(("test", plan.test, "heldout", _views(held_out, settings.views)))
+    for condition, noise in noises(protocol, plan.settings.data.frames).items():
+        work.append(("test", plan.test, views_of(condition), _views(noise[modality], settings.views)))
+    work.append(("curves", plan.test, "views", curves))
+
+    bank: dict[str, Tensor] = {}
+    parts = shares(report, [len(rows) * len(views) for _, rows, _, views in work])
+    for (part, rows, name, views), share in zip(work, parts, strict=True):
+        clean = _part(bank, part) or encode_clean(encoders, cache, rows, modality)
+        encoded = clean | encode_views(encoders, clean, cache, rows, modality, views, share, name)
+        bank.update({f"{part}/{key}": tensor for key, tensor in encoded.items()})
+    for condition, absent in absences(protocol).items():
+        there = present_views(_part(bank, "test"), cache, plan.test, modality, absent, settings.views)
+        bank[f"test/{views_of(condition)}_present"] = there
     return bank
 
 
@@ -95,3 +99,11 @@ def load_bank(plan: RunPlan, kind: str, part: str, folder: Path | None = None) -
         }
         bank[modality] = own
     return bank
+
+
+def _views(scheduler: NoiseScheduler, views: int) -> list[tuple[NoiseScheduler, int]]:
+    return [(scheduler, step) for step in range(views)]
+
+
+def _part(bank: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
+    return {key.removeprefix(f"{part}/"): tensor for key, tensor in bank.items() if key.startswith(f"{part}/")}

@@ -2,10 +2,11 @@
 
 Conditions: ``clean``; ``noisy/S`` (the modalities S are noisy, the others clean), ``heldout/S`` (the same, with types
 of noise that nothing was trained on) and ``missing/S`` (the modalities S are absent) for the six S = a, v, t, av, at,
-vt; ``…/mean`` is the mean of the six, ``…/pooled`` the six taken as one test set.
+vt; and those of `recipes.raw.protocols`, such as ``missing_rate/0.3``. ``…/mean`` is the mean over a group's parts,
+``…/pooled`` takes them as one test set.
 
-Public: `Bank`, `Inputs`, `SIX`, `conditions`, `groups`, `clean_views`, `scheduled_views`, `zero_vector_views`,
-`inputs`, `predict`, `selection`, `judge`.
+Public: `Bank`, `Inputs`, `SIX`, `SUBSETS`, `views_of`, `conditions`, `groups`, `clean_views`, `scheduled_views`,
+`zero_vector_views`, `inputs`, `predict`, `selection`, `judge`.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from noise_scheduler.rng import key_of, stream
 from recipes.task import Task
 
 Bank = Mapping[str, Mapping[str, Tensor]]
-"""Modality → ``clean`` (N, D), ``clean_present`` (N,) and, under the names of `VIEWS`, the noisy views."""
-VIEWS = {"noisy": "views", "heldout": "heldout"}
-"""Group of conditions → name of its views in a bank: ``NAME`` (N, V, D), ``NAME_present`` and ``NAME_level`` (N, V)."""
+"""Modality → ``clean`` (N, D), ``clean_present`` (N,) and views: ``NAME_present`` (N, V) and, unless they are but clean
+or absent, ``NAME`` (N, V, D) and ``NAME_level`` (N, V)."""
+SUBSETS = {"noisy": "views", "heldout": "heldout"}
+"""Groups whose conditions are subsets of noisy modalities → name of their views in a bank."""
 
 
 class Inputs(NamedTuple):
@@ -47,14 +49,25 @@ Views = Callable[[int, int, Tensor], Inputs]
 SIX = {"".join(modality[0] for modality in subset): subset for subset in six_conditions().subsets(MODALITIES)}
 
 
+def views_of(condition: str) -> str:
+    """Name in a bank of the views of a condition of `recipes.raw.protocols`."""
+    return condition.replace("/", ":")
+
+
 def conditions(bank: Bank) -> tuple[str, ...]:
     """All conditions that a bank has views for."""
-    return ("clean", *(f"{group}/{initials}" for group in groups(bank) for initials in SIX))
+    return ("clean", *(f"{group}/{part}" for group, parts in groups(bank).items() for part in parts))
 
 
-def groups(bank: Bank) -> tuple[str, ...]:
-    """The groups of six conditions that a bank has views for."""
-    return (*(group for group, name in VIEWS.items() if name in bank[MODALITIES[0]]), "missing")
+def groups(bank: Bank) -> dict[str, tuple[str, ...]]:
+    """The groups of conditions that a bank has views for, and their parts."""
+    held = bank[MODALITIES[0]]
+    found = {group: tuple(SIX) for group, name in SUBSETS.items() if name in held} | {"missing": tuple(SIX)}
+    for name in sorted(held):
+        group, _, part = name.partition(":")
+        if part.endswith("_present"):
+            found[group] = (*found.get(group, ()), part.removesuffix("_present"))
+    return found
 
 
 def clean_views(bank: Bank) -> Views:
@@ -105,22 +118,19 @@ def zero_vector_views(bank: Bank, seed: int) -> Views:
 
 
 def inputs(bank: Bank, condition: str) -> Inputs:
-    """What all rows give under a condition; a noisy one has V inputs per row, row by row."""
-    group, _, initials = condition.partition("/")
-    hit = SIX.get(initials, ())
-    name = VIEWS.get(group)
-    views = 1 if name is None else bank[MODALITIES[0]][name].shape[1]
+    """What all rows give under a condition; one with V views has V inputs per row, row by row."""
+    group, _, part = condition.partition("/")
+    hit = SIX.get(part, MODALITIES if part else ())
+    name = SUBSETS.get(group, views_of(condition))
+    views = 1 if group in ("clean", "missing") else bank[MODALITIES[0]][f"{name}_present"].shape[1]
     features, present, level = {}, {}, {}
     for modality in MODALITIES:
         held = bank[modality]
-        if name is not None and modality in hit:
-            features[modality] = held[name].flatten(0, 1)
-            present[modality] = held[f"{name}_present"].flatten()
-            level[modality] = held[f"{name}_level"].flatten()
-        else:
-            features[modality] = held["clean"].repeat_interleave(views, 0)
-            present[modality] = held["clean_present"].repeat_interleave(views, 0)
-            level[modality] = torch.zeros(len(features[modality]))
+        keys = (name, f"{name}_present", f"{name}_level") if modality in hit else ()
+        noisy = {key: held[key].flatten(0, 1) for key in keys if key in held}
+        features[modality] = noisy.get(name, held["clean"].repeat_interleave(views, 0))
+        present[modality] = noisy.get(f"{name}_present", held["clean_present"].repeat_interleave(views, 0))
+        level[modality] = noisy.get(f"{name}_level", torch.zeros(len(features[modality])))
         if group == "missing" and modality in hit:
             present[modality] = torch.zeros_like(present[modality])
     return Inputs(features, present, level)
@@ -134,11 +144,11 @@ def predict(model: EmotionModel, bank: Bank, condition: str) -> FusionOutput:
 
 
 def selection(model: EmotionModel, bank: Bank, labels: np.ndarray, task: Task, judged_on: Sequence[str]) -> float:
-    """How good a model is on validation data: the mean over conditions, ``…/mean`` being the mean of a group's six."""
+    """How good a model is on validation data: the mean over conditions, ``…/mean`` being the mean of a group."""
     values = []
     for condition in judged_on:
         group, _, part = condition.partition("/")
-        members = [f"{group}/{initials}" for initials in SIX] if part == "mean" else [condition]
+        members = [f"{group}/{member}" for member in groups(bank)[group]] if part == "mean" else [condition]
         outputs = [predict(model, bank, member).logits.numpy() for member in members]
         values.append(np.mean([task.select(one, labels.repeat(len(one) // len(labels))) for one in outputs]))
     return float(np.mean(values))
@@ -147,16 +157,14 @@ def selection(model: EmotionModel, bank: Bank, labels: np.ndarray, task: Task, j
 def judge(model: EmotionModel, bank: Bank, labels: np.ndarray, task: Task) -> dict[str, dict[str, Any]]:
     """Per condition ``outputs``, ``label`` and, under ``scores``, what the task says; mean and pooled too."""
     judged: dict[str, dict[str, Any]] = {}
-    found: dict[str, list[dict[str, Any]]] = {}
     for condition in conditions(bank):
         outputs = predict(model, bank, condition).logits.numpy()
         label = labels.repeat(len(outputs) // len(labels))
         judged[condition] = {"outputs": outputs, "label": label, "scores": task.score(outputs, label)}
-        if "/" in condition:
-            found.setdefault(condition.partition("/")[0], []).append(judged[condition])
-    for group, six in found.items():
-        outputs, label = (np.concatenate([one[name] for one in six]) for name in ("outputs", "label"))
+    for group, parts in groups(bank).items():
+        members = [judged[f"{group}/{part}"] for part in parts]
+        outputs, label = (np.concatenate([one[name] for one in members]) for name in ("outputs", "label"))
         judged[f"{group}/pooled"] = {"outputs": outputs, "label": label, "scores": task.score(outputs, label)}
-        means = {name: float(np.mean([one["scores"][name] for one in six])) for name in six[0]["scores"]}
+        means = {name: float(np.mean([one["scores"][name] for one in members])) for name in members[0]["scores"]}
         judged[f"{group}/mean"] = {"scores": means}
     return judged

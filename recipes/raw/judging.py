@@ -19,7 +19,7 @@ from models.model import EmotionModel
 from recipes.corpora.cache import Cache
 from recipes.metrics.robustness import spearman
 from recipes.raw.bank import load_bank
-from recipes.raw.conditions import SIX, Bank, groups, inputs, judge, predict
+from recipes.raw.conditions import SIX, SUBSETS, Bank, groups, inputs, judge, predict
 from recipes.raw.plan import RunPlan
 from recipes.raw.settings import MODALITIES
 from recipes.raw.views import curve_noises
@@ -92,7 +92,7 @@ def _reliability(model: EmotionModel, test: Bank) -> dict[str, dict[str, float]]
         return None
     result: dict[str, dict[str, float]] = {}
     for group in groups(test):
-        if group == "missing":
+        if group not in SUBSETS:
             continue
         result[group] = {}
         for initials, (modality, *others) in SIX.items():
@@ -116,7 +116,7 @@ def _latent(model: EmotionModel, teacher: EmotionModel, test: Bank, clean_test: 
     """
     target = predict(teacher, clean_test, "clean").joint
     result: dict[str, Any] = {"reconstruction_r2": {}, "unmended_r2": {}}
-    sets = {f"{group}/pooled": [f"{group}/{initials}" for initials in SIX] for group in groups(test)}
+    sets = {f"{group}/pooled": [f"{group}/{part}" for part in parts] for group, parts in groups(test).items()}
     for name, conditions in ({"clean": ["clean"]} | sets).items():
         outputs = [predict(model, test, condition) for condition in conditions]
         unmended = torch.cat([predict(teacher, clean_test, condition).joint for condition in conditions])

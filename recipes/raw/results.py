@@ -20,13 +20,12 @@ from recipes.metrics import area_under_curve, summary
 from recipes.raw.methods import FINETUNED, Method
 from recipes.raw.methods import methods as methods_of
 from recipes.raw.plan import RunPlan
+from recipes.raw.protocols import rate_curves
 from recipes.raw.recipe import Claim, Corpus, Recipe
 from recipes.raw.settings import MODALITIES
 from recipes.raw.views import curve_noises
 from recipes.report.results import SCHEMA
 from recipes.task import Task
-
-_PROTOCOL = "raw noise on the six conditions"
 
 
 def merge(recipe: Recipe, corpus: Corpus, cache: Cache, plans: Sequence[RunPlan]) -> dict[str, Any]:
@@ -45,7 +44,7 @@ def merge(recipe: Recipe, corpus: Corpus, cache: Cache, plans: Sequence[RunPlan]
         "metrics": list(task.metrics),
         "labels": list(task.classes),
         "protocol": {
-            "name": _PROTOCOL,
+            "name": settings.protocol.name,
             "runs": [
                 {
                     "seed": plan.seed,
@@ -67,7 +66,7 @@ def merge(recipe: Recipe, corpus: Corpus, cache: Cache, plans: Sequence[RunPlan]
         "held_out": settings.held_out,
         "methods": [_method(method, judged[method.name], task) for method in methods],
         "unimodal": unimodal,
-        "curves": _curves(plans, judged),
+        "curves": _curves(plans, judged) + rate_curves(settings.protocol, judged, task.headline),
         "claims": _claims(recipe.claims, plans, judged, unimodal, task),
     }
 

@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from noise_scheduler import NoiseScheduler, fixed
+from noise_scheduler.tied import followed
 from recipes import settings as settings_files
 from recipes.compare import main as compare_runs
 from recipes.corpora import CorpusError
@@ -174,8 +175,10 @@ def _try_noises(cache: Cache, settings: RawSettings) -> None:
     sample = cache[0]
     for modality, noises in scheduler.noises.items():
         for noise in noises.noises:
+            follows = followed(noise)
+            alone = {modality: noise} | ({follows: scheduler.noises[follows].noises[0]} if follows else {})
             try:
-                NoiseScheduler({modality: noise}, condition=fixed((modality,)))(sample, id=0)
+                NoiseScheduler(alone, condition=fixed((follows or modality,)))(sample, id=0)
             except (ValueError, OSError, ImportError) as error:
                 raise SettingsError(f"noise.noises.{modality}: {error}") from error
     try:

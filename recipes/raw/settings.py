@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from noise_scheduler import NoiseScheduler
 from recipes.raw.methods import methods
+from recipes.raw.protocols import ProtocolSettings
 
 MODALITIES = ("audio", "video", "text")
 
@@ -86,6 +87,8 @@ class EvaluationSettings:
     views: int
     noisy_levels: tuple[float, ...]
     curve_levels: tuple[float, ...]
+    curves: Literal["trained", "all"] = "trained"
+    """Curves of the noises that are trained on and held out, or of all that are registered."""
 
     def __post_init__(self) -> None:
         _at_least(self, views=1)
@@ -100,6 +103,7 @@ class EvaluationSettings:
 @dataclass(frozen=True)
 class RawSettings:
     methods: tuple[str, ...]
+    protocol: ProtocolSettings
     data: DataSettings
     run: RunSettings
     noise: dict[str, Any]
