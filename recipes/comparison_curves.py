@@ -13,7 +13,7 @@ from recipes.comparison import UNIT, Entry, folds_of, values_of
 from recipes.metrics import Metric
 from recipes.metrics.robustness import relative_performance
 from recipes.metrics.statistics import mean_interval, summary
-from recipes.report.charts import COLOURS, curve_chart, legend
+from recipes.report.charts import COLOURS, curve_chart, curve_heading, legend
 from recipes.report.markup import figure, text
 from recipes.report.results import Curve
 from recipes.tables import Cell, Column, Row, Table
@@ -41,7 +41,7 @@ def curve_charts(found: Sequence[Entry]) -> str:
             for key in shared[0]
             if key[0] == modality
         )
-        content += f'<h4>Noise on {text(modality)} alone</h4><div class="multiples">{charts}</div>\n'
+        content += f'<h4>{curve_heading(modality)}</h4><div class="multiples">{charts}</div>\n'
     left_out = ", ".join(text(entry.label) for entry in found[COLOURS:])
     caption = (
         f"{text(metric['label'])} against the level of one noise on one modality while the others are clean. Lines are "

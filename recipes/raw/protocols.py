@@ -54,8 +54,8 @@ class ProtocolSettings:
                 raise ValueError(f"{key} must be rising rates in [0, 1], not {list(rates)}")
         if 1 in self.dropped_rates:
             raise ValueError("dropped_rates must stay below 1: nothing would be left")
-        for rates in self.unequal_rates:
-            _check_unequal(rates)
+        for unequal in self.unequal_rates:
+            _check_unequal(unequal)
         for name, table in self.scenes.items():
             _scene(name, table)
 

@@ -3,7 +3,8 @@
 Lines and bands are drawn by matplotlib's object interface into SVG whose colours are then replaced by the
 page's CSS variables; bars and strips are plain HTML, so that they fit any width.
 
-Public: `COLOURS`, `colour`, `curve_chart`, `level_chart`, `legend`, `bar_group`, `claim_strip`.
+Public: `COLOURS`, `colour`, `swatch`, `curve_chart`, `curve_heading`, `level_chart`, `legend`, `bar_group`,
+`claim_strip`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from noise_scheduler.survey import Survey
 from recipes.metrics import Metric
 
 from .markup import mean_std, number, percent, text
-from .results import Claim, Curve, Summary
+from .results import Claim, Curve, Method, Summary
 
 _MARKERS = "os^DvPX*"
 COLOURS = 8
@@ -60,6 +61,11 @@ _STYLE: Any = {
 def colour(index: int) -> str:
     """The CSS colour of a method, by its place in the list."""
     return f"var(--c{index % COLOURS})"
+
+
+def swatch(index: int, method: Method) -> str:
+    """A method's label behind its colour. Markup."""
+    return f'<i class="swatch" style="background:{colour(index)}"></i>{text(method["label"])}'
 
 
 def legend(labels: Sequence[str]) -> str:
@@ -105,10 +111,17 @@ def curve_chart(
             axes.axhline(scale * chance, color=_MUTED, linestyle=(0, (4, 3)), linewidth=1)
             axes.annotate("chance", (levels[0], scale * chance), (0, 2), textcoords="offset points", fontsize=7.5)
         measured = "uncalibrated" if curve["scale"] == "native" else f"scale: {curve['scale']}"
-        axes.set(xlabel=f"noise level ({measured})", ylabel=label, ylim=[scale * end for end in value_range])
+        axis = curve["noise"] if curve["scale"] == "rate" else f"noise level ({measured})"
+        axes.set(xlabel=axis, ylabel=label, ylim=[scale * end for end in value_range])
         axes.set_xticks(levels, [f"{level:g}" for level in levels])
         axes.set_title(curve["noise"])
-        return _svg(chart, f"{metric['label']} against the level of {curve['noise']}")
+        against = curve["noise"] if curve["scale"] == "rate" else f"level of {curve['noise']}"
+        return _svg(chart, f"{metric['label']} against the {against}")
+
+
+def curve_heading(modality: str) -> str:
+    """What stands above the curves of a modality, or of "all". Markup."""
+    return "All modalities at once" if modality == "all" else f"Noise on {text(modality)} alone"
 
 
 def level_chart(trained: Survey) -> str:

@@ -22,6 +22,7 @@ from PIL import Image
 
 from noise_scheduler import NoiseScheduler, describe, fixed
 from noise_scheduler.registry import name_of
+from noise_scheduler.tied import hears, untied
 
 from .markup import noise_label, number, text
 from .wording import marked_changes
@@ -64,10 +65,10 @@ def _modality(sample: Mapping[str, Any], modality: str, scheduler: NoiseSchedule
         name = name_of(noise)
         kind = name.partition("/")[0]
         show = {"image": _strips, "video": _strips, "audio": _players, "text": _sentences}.get(kind)
-        if show is None:  # a sequence of features has nothing to look at
+        if show is None or hears(noise):  # features are nothing to look at; what hears is nothing alone
             continue
         kinds.add(show.__name__)
-        steps = _steps(sample, modality, noise)
+        steps = _steps(sample, modality, untied(noise))
         summary = text(describe(name).summary)
         cards.append(
             f'<div class="card"><h5>{noise_label(name)} <code>{text(name)}</code></h5>'

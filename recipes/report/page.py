@@ -13,19 +13,15 @@ from noise_scheduler.survey import survey
 
 from . import charts
 from .gallery import gallery
-from .markup import condition_label, document, figure, mean_std, number, percent, score_table, table, text
-from .results import SIX, Claim, Method, Results, Summary
+from .markup import document, figure, mean_std, number, percent, score_table, table, text
+from .results import Claim, Method, Results, Summary
+from .scores import overview, robustness_tables, score_tables
 
 _RECONSTRUCTED = {
     "clean": "clean",
     "noisy/pooled": "noisy",
     "heldout/pooled": "held-out types",
     "missing/pooled": "missing",
-}
-_GROUPS = {
-    "noisy": "the named modalities noisy, the others clean",
-    "heldout": "the same under types of noise that nothing was trained on",
-    "missing": "the named modalities absent, the others clean",
 }
 SYNTHETIC = (
     '<aside class="banner" role="note"><b>All data are synthetic.</b> Faces are drawn, voices are spoken by a '
@@ -45,7 +41,8 @@ def page(results: Results, samples: Sequence[Mapping[str, Any]], scheduler: Nois
     """
     sections = {
         "Claims": _claims(results["claims"], results["metrics"][0]["label"]),
-        "Scores": _scores(results),
+        "Scores": score_tables(results),
+        "Robustness": robustness_tables(results),
         "Curves": _curves(results),
         "Confusion matrices": _confusions(results),
         "Latent diagnostics": _latent(results["methods"]),
@@ -61,7 +58,7 @@ def page(results: Results, samples: Sequence[Mapping[str, Any]], scheduler: Nois
         sections,
         banner=SYNTHETIC if results["corpus"]["synthetic"] else "",
         headline=_headline(results),
-        overview=_overview(results),
+        overview=overview(results),
     )
 
 
@@ -85,33 +82,6 @@ def _headline(results: Results) -> str:
     return f"{shown} <b>{verdict}.</b>"
 
 
-def _overview(results: Results) -> str:
-    chance, metric = results["task"]["chance"], results["metrics"][0]
-    groups = (
-        ("Clean", "clean"),
-        ("Noisy, mean of six conditions", "noisy/mean"),
-        ("Held-out types of noise, mean of six conditions", "heldout/mean"),
-        ("Missing, mean of six conditions", "missing/mean"),
-    )
-    bars = "".join(
-        charts.bar_group(
-            title,
-            [
-                (method["label"], method["scores"][condition][metric["name"]], charts.colour(index))
-                for index, method in enumerate(results["methods"])
-            ],
-            chance,
-        )
-        for title, condition in groups
-        if condition in results["methods"][0]["scores"]
-    )
-    caption = (
-        f"{metric['label']} in per cent, mean over {_runs(results)} with the standard deviation as a thin line; "
-        f"the dotted mark is chance ({number(100 * chance, 0)} %)."
-    )
-    return figure(f'<div class="bar-groups">{bars}</div>', caption)
-
-
 def _claims(claims: Sequence[Claim], metric: str) -> str:
     if not claims:
         return "<p>No claims were checked in this run.</p>"
@@ -130,33 +100,6 @@ def _claims(claims: Sequence[Claim], metric: str) -> str:
         "their mean, the dashed line the required value, the thin line zero.</p>"
     )
     return f'<ul class="claims">{"".join(items)}</ul>{caption}'
-
-
-def _scores(results: Results) -> str:
-    tables = []
-    for metric in results["metrics"]:
-        label, unit = text(metric["label"]), " in per cent" if metric["percent"] else ""
-        scale, decimals = (100.0, 1) if metric["percent"] else (1.0, 3)
-        tables.append(f"<h3>{label}</h3><p>{label}: {text(metric['meaning'])}.</p>")
-        for group, meaning in _GROUPS.items():
-            if f"{group}/mean" not in results["methods"][0]["scores"]:
-                continue
-            first = ("clean",) if group == "noisy" else ()
-            parts = (*SIX, "mean", "pooled")
-            conditions = (*first, *(f"{group}/{part}" for part in parts))
-            rows: list[tuple[str, list[Summary | None]]] = [
-                (_swatch(index, method), [method["scores"][c][metric["name"]] for c in conditions])
-                for index, method in enumerate(results["methods"])
-            ]
-            head = ["Method", *(condition_label(part) for part in (*first, *parts))]
-            caption = f"{label}{unit} – {group}: {meaning}"
-            lowest = not metric["higher_is_better"]
-            tables.append(score_table(caption, head, rows, scale=scale, decimals=decimals, lowest=lowest))
-    note = (
-        "<p>a, v, t: audio, video, text. <i>Mean</i> is the mean of the six conditions, <i>pooled</i> takes all their "
-        f"test views as one set. Mean ± standard deviation over {_runs(results)}; the best of a column is bold.</p>"
-    )
-    return note + "".join(tables)
 
 
 def _curves(results: Results) -> str:
@@ -180,9 +123,10 @@ def _curves(results: Results) -> str:
     for modality in dict.fromkeys(curve["modality"] for curve in curves):
         own = [curve for curve in curves if curve["modality"] == modality]
         shown = [charts.curve_chart(c, shown_order, chance, score_range, results["metrics"][0]) for c in own]
-        content += f'<h4>Noise on {text(modality)} alone</h4><div class="multiples">{"".join(shown)}</div>\n'
+        content += f'<h4>{charts.curve_heading(modality)}</h4><div class="multiples">{"".join(shown)}</div>\n'
     caption = (
-        f"{text(metric)} against the level of one noise on one modality while the others are clean. Lines are means, "
+        f"{text(metric)} against the level of one noise on one modality while the others are clean, or against the "
+        "rate at which all modalities are missing or their data dropped. Lines are means, "
         "bands one standard deviation; level 0 is clean and level 1 the strongest that the noise is made for. Where a "
         "scale is named, equal levels mean equal measured severity; uncalibrated levels run along the noise's own "
         "path. All charts share their axes, and the dashed line is chance."
@@ -193,9 +137,9 @@ def _curves(results: Results) -> str:
     for curve in curves:
         areas = [curve["methods"][name]["area"] if name in curve["methods"] else None for name in order]
         rows.append((f"<code>{text(curve['noise'])}</code>", list(areas)))
-    head = ["Noise", *(_swatch(index, method) for index, method in enumerate(results["methods"]))]
+    head = ["Noise", *(charts.swatch(index, method) for index, method in enumerate(results["methods"]))]
     area_caption = (
-        f"Area under the curve: mean {text(metric)} over levels 0 to 1, in per cent; the best of a row is bold"
+        f"Area under the curve: mean {text(metric)} over levels or rates, in per cent; the best of a row is bold"
     )
     return figure(content, caption) + score_table(area_caption, head, rows, by_row=True)
 
@@ -210,7 +154,9 @@ def _confusions(results: Results) -> str:
         matrices = "".join(
             _confusion(method["confusion"][condition], results["labels"], name) for condition, name in conditions
         )
-        blocks.append(f'<div class="card"><h4>{_swatch(index, method)}</h4><div class="pair">{matrices}</div></div>\n')
+        blocks.append(
+            f'<div class="card"><h4>{charts.swatch(index, method)}</h4><div class="pair">{matrices}</div></div>\n'
+        )
     caption = (
         "Share of each true class (row) that is taken for each class (column), in per cent, summed over the runs; "
         "the diagonal holds the recalls. Counts appear under the pointer."
@@ -246,7 +192,7 @@ def _latent(methods: Sequence[Method]) -> str:
             f"{mean_std(r2[c], decimals=2)} ({mean_std(unmended[c], decimals=2)})" if c in r2 else "–"
             for c in _RECONSTRUCTED
         ]
-        rows.append([_swatch(index, method), active, mean_std(latent["kl_nats"], decimals=2), *figures])
+        rows.append([charts.swatch(index, method), active, mean_std(latent["kl_nats"], decimals=2), *figures])
     if not rows:
         return "<p>No method of this run has a latent variable.</p>"
     head = ["Method", "Active dimensions", "KL (nats)", *(f"R², {text(name)}" for name in _RECONSTRUCTED.values())]
@@ -265,7 +211,7 @@ def _latent(methods: Sequence[Method]) -> str:
 def _confidence(methods: Sequence[Method]) -> str:
     conditions = list(methods[0]["calibration_error"])
     rows: list[tuple[str, list[Summary | None]]] = [
-        (_swatch(index, method), [method["calibration_error"].get(c) for c in conditions])
+        (charts.swatch(index, method), [method["calibration_error"].get(c) for c in conditions])
         for index, method in enumerate(methods)
     ]
     parts = ""
@@ -278,7 +224,7 @@ def _confidence(methods: Sequence[Method]) -> str:
         columns = [(group, m) for group, by_modality in telling[0][1]["reliability"].items() for m in by_modality]
         head = ["Method", *(f"{text(m)}, {text(group)}" for group, m in columns)]
         body: list[tuple[str, list[Summary | None]]] = [
-            (_swatch(index, method), [method["reliability"][group][m] for group, m in columns])
+            (charts.swatch(index, method), [method["reliability"][group][m] for group, m in columns])
             for index, method in telling
         ]
         caption = (
@@ -363,7 +309,7 @@ def _protocol(results: Results) -> str:
     ]
     methods = [
         [
-            _swatch(index, method),
+            charts.swatch(index, method),
             text(method["encoders"]),
             text(method["training"]),
             _thousands(method["parameters"]),
@@ -399,15 +345,6 @@ def _gallery(samples: Sequence[Mapping[str, Any]], scheduler: NoiseScheduler, la
 
 def _noise_name(noise: Any) -> str:
     return str(noise["noise"]) if isinstance(noise, dict) else str(noise)
-
-
-def _swatch(index: int, method: Method) -> str:
-    return f'<i class="swatch" style="background:{charts.colour(index)}"></i>{text(method["label"])}'
-
-
-def _runs(results: Results) -> str:
-    count = len(results["protocol"]["runs"])
-    return "one run" if count == 1 else f"{count} runs"
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -12,6 +12,13 @@ Conditions are named by the initials of the modalities that are touched, the oth
     heldout/…                            the same under types of noise that nothing was trained on, if there are any
     missing/a … missing/vt, missing/mean, missing/pooled              those modalities are absent
 
+or, where the protocol has them, by rates and names, with mean and pooled too:
+
+    missing_rate/0.3              this share of all modalities is absent, at least one of each utterance is kept
+    unequal_rate/a0.2-v0.5-t0.8   the same with a rate for each modality
+    dropped/0.3                   this share of the frames, the sound and the words is lost
+    scene/NAME                    the noise of a scheduler of the settings
+
 What the scores are is said by `metrics`; the first of them is the headline, a share in [0, 1] of which more is better.
 
 Public: `read_results`, `Results` and its parts, `ResultsError`, `SCHEMA`, `SIX`, `CONDITIONS`.
@@ -143,16 +150,18 @@ class MethodCurve(TypedDict):
     score: list[Summary]
     """The headline, one per level."""
     area: Summary
-    """Under the line, by the trapezoid rule over levels 0 to 1."""
+    """Under the line, by the trapezoid rule, over the range of the levels."""
 
 
 class Curve(TypedDict):
-    """The headline against the level of one noise on one modality, the other modalities clean."""
+    """The headline against the level of one noise on one modality, the other modalities clean, or against a rate."""
 
     modality: str
+    """Or "all" for a rate."""
     noise: str
+    """Its registered name, or what the rate is of."""
     scale: str
-    """What the levels are measured on: a calibration profile, or "native" for the noise's own path."""
+    """What the levels are measured on: a calibration profile, "native" for the noise's own path, or "rate"."""
     levels: list[float]
     methods: dict[str, MethodCurve]
 
