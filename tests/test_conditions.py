@@ -110,3 +110,25 @@ def test_judge_scores_every_condition():
     assert judged["noisy/mean"]["scores"]["ua"] == pytest.approx(np.mean(six))
     assert len(judged["noisy/pooled"]["label"]) == 6 * 16
     assert judged["noisy/a"]["label"].tolist() == np.repeat(labels, 2).tolist()
+
+
+def test_conditions_of_protocols_take_views_and_masks_of_their_own(bank):
+    """Views of dropped data in all modalities at once; masks alone, where nothing but absence is done."""
+    for modality, held in bank.items():
+        for rate, factor in (("0.2", 2), ("0.5", 3)):
+            held |= {f"dropped:{rate}{end}": held[f"views{end}"] for end in ("_present", "_level")}
+            held[f"dropped:{rate}"] = held["views"] * factor
+        held["missing_rate:0.5_present"] = torch.tensor([[modality != "text", True]] * ROWS)
+    found = conditions(bank)
+    assert found[-3:] == ("dropped/0.2", "dropped/0.5", "missing_rate/0.5")
+    features, present, level = inputs(bank, "dropped/0.5")
+    assert all(torch.equal(features[m], 3 * bank[m]["views"].flatten(0, 1)) for m in bank)
+    assert torch.equal(present["audio"], bank["audio"]["views_present"].flatten())
+    assert (level["text"] == 0.5).all()
+    features, present, level = inputs(bank, "missing_rate/0.5")
+    assert features["video"][:, 0].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert present["text"].tolist() == [False, True] * ROWS
+    assert present["audio"].all()
+    assert not any(values.any() for values in level.values())
+    with pytest.raises(KeyError):
+        inputs(bank, "missing_rate/0.7")

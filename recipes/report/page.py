@@ -135,8 +135,8 @@ def _curves(results: Results) -> str:
         caption += f" Charts show the first {len(shown_order)} methods; the table has all."
     rows: list[tuple[str, list[Summary | None]]] = []
     for curve in curves:
-        areas = [curve["methods"][name]["area"] if name in curve["methods"] else None for name in order]
-        rows.append((f"<code>{text(curve['noise'])}</code>", list(areas)))
+        cells = [curve["methods"][name]["area"] if name in curve["methods"] else None for name in order]
+        rows.append((f"<code>{text(curve['noise'])}</code>", list(cells)))
     head = ["Noise", *(charts.swatch(index, method) for index, method in enumerate(results["methods"]))]
     area_caption = (
         f"Area under the curve: mean {text(metric)} over levels or rates, in per cent; the best of a row is bold"

@@ -35,10 +35,7 @@ _TITLES = {
 def overview(results: Results) -> str:
     """The headline of every method on clean data and on the mean of each group of conditions, as bars. Markup."""
     chance, metric = results["task"]["chance"], results["metrics"][0]
-    groups = (
-        ("Clean", "clean"),
-        *((_TITLES.get(group, f"{group}, mean"), f"{group}/mean") for group in _groups(results)),
-    )
+    means = [(_TITLES.get(group, f"{group}, mean"), f"{group}/mean") for group in _groups(results)]
     bars = "".join(
         charts.bar_group(
             title,
@@ -48,7 +45,7 @@ def overview(results: Results) -> str:
             ],
             chance,
         )
-        for title, condition in groups
+        for title, condition in (("Clean", "clean"), *means)
     )
     caption = (
         f"{metric['label']} in per cent, mean over {_runs(results)} with the standard deviation as a thin line; "
