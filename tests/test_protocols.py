@@ -10,6 +10,7 @@ import torch
 import noise_scheduler as ns
 from models.encoders import TextEncoder
 from models.seeding import seeded
+from noise_scheduler.torch_data import encode
 from recipes.corpora import cmu_mosei, iemocap
 from recipes.raw.protocols import ProtocolSettings, absences, noises
 from recipes.raw.settings import MODALITIES, RawSettings
@@ -131,7 +132,7 @@ def test_a_modality_alone_is_what_it_is_in_the_whole_sample(utterance):
         dataset = OneModality(cache, np.arange(16), modality, scheduler)
         for index in range(16):
             whole, record = scheduler(cache[index], id=cache.ids[index], step=0)
-            alone = dataset[index]
+            alone = dataset[encode(index, 0)]
             assert set(alone) == {modality, "label", "level"}
             assert np.array_equal(alone[modality], whole[modality])
             assert alone["level"] == {modality: record.level(modality)}
