@@ -67,3 +67,12 @@ def test_the_text_follows_the_sound_in_training_and_test(run):
     assert hit.any()
     assert not hit.all()
     assert torch.equal(text["train/noisy/views_level"] > 0, hit)
+
+
+def test_noise_that_cannot_be_made_stops_the_recipe_before_training(run, tmp_path, capsys):
+    noise = '{audio = [{noise = "audio/background", folder = "nowhere"}]}'
+    cache = ["--cache", str(run.parent / "cache"), f"--protocol.scenes.street={{noises = {noise}}}"]
+    arguments = ["--data", str(run.parent / "demo"), "--out", str(tmp_path / "out"), "--config", str(CONFIG)]
+    assert iemocap.main([*arguments, *SMALL, *PROTOCOLS, *cache]) == 2
+    assert "protocol: scene/street.audio" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -15,7 +15,7 @@ import argparse
 import importlib.metadata
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +35,11 @@ from recipes.raw.jobs import done_files, encoder_job, finetune_job, fusion_job, 
 from recipes.raw.methods import FINETUNED
 from recipes.raw.methods import methods as methods_of
 from recipes.raw.plan import RunPlan
+from recipes.raw.protocols import noises
 from recipes.raw.recipe import Corpus, Recipe
 from recipes.raw.results import merge
-from recipes.raw.settings import RawSettings
-from recipes.raw.views import evaluation_scheduler
+from recipes.raw.settings import MODALITIES, RawSettings
+from recipes.raw.views import curve_noises, evaluation_scheduler
 from recipes.report import write_report
 from recipes.settings import SettingsError
 
@@ -171,16 +172,8 @@ def _differences(before: Any, after: Any, name: str = "") -> list[str]:
 
 def _try_noises(cache: Cache, settings: RawSettings) -> None:
     """Run every noise once, so that what it lacks (a folder, a package) stops the recipe before any training."""
-    scheduler = settings.scheduler(seed=0, total_steps=1)
     sample = cache[0]
-    for modality, noises in scheduler.noises.items():
-        for noise in noises.noises:
-            follows = followed(noise)
-            alone = {modality: noise} | ({follows: scheduler.noises[follows].noises[0]} if follows else {})
-            try:
-                NoiseScheduler(alone, condition=fixed((follows or modality,)))(sample, id=0)
-            except (ValueError, OSError, ImportError) as error:
-                raise SettingsError(f"noise.noises.{modality}: {error}") from error
+    _try_each(sample, settings.scheduler(seed=0, total_steps=1), "noise.noises")
     try:
         evaluation_scheduler(settings)
     except ValueError as error:
@@ -190,6 +183,25 @@ def _try_noises(cache: Cache, settings: RawSettings) -> None:
             evaluation_scheduler(settings, held_out=True)
         except (KeyError, ValueError) as error:
             raise SettingsError(str(error.args[0])) from error
+    for condition, by_modality in noises(settings.protocol, settings.data.frames).items():
+        for modality, scheduler in by_modality.items():
+            if modality in scheduler.noises:
+                _try_each(sample, scheduler, f"protocol: {condition}", modality)
+    for modality in MODALITIES:
+        for noise in curve_noises(settings, modality).values():
+            _try_each(sample, NoiseScheduler({modality: noise}), "evaluation.curves")
+
+
+def _try_each(sample: Mapping[str, Any], scheduler: NoiseScheduler, where: str, *modalities: str) -> None:
+    """Run every noise of a scheduler on a sample, each with the one that it follows, of some modalities or of all."""
+    for modality in modalities or scheduler.noises:
+        for noise in scheduler.noises[modality].noises:
+            follows = followed(noise)
+            alone = {modality: noise} | ({follows: scheduler.noises[follows].noises[0]} if follows else {})
+            try:
+                NoiseScheduler(alone, condition=fixed((follows or modality,)))(sample, id=0)
+            except (ValueError, OSError, ImportError) as error:
+                raise SettingsError(f"{where}.{modality}: {error}") from error
 
 
 def _plans(recipe: Recipe, corpus: Corpus, cache: Cache, settings: RawSettings, out: Path) -> list[RunPlan]:
