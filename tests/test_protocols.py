@@ -11,7 +11,8 @@ import noise_scheduler as ns
 from models.encoders import TextEncoder
 from models.seeding import seeded
 from noise_scheduler.torch_data import encode
-from recipes.corpora import cmu_mosei, iemocap
+from recipes import cmu_mosei, iemocap
+from recipes.corpora import cmu_mosei as reader
 from recipes.raw.protocols import ProtocolSettings, absences, noises
 from recipes.raw.settings import MODALITIES, RawSettings
 from recipes.raw.views import OneModality, curve_noises, encode_clean, encode_views, evaluation_scheduler, present_views
@@ -189,30 +190,30 @@ def test_each_protocol_has_its_name_command_and_time(name):
 
 
 def corpus_of(by):
-    """Utterances as the folds see them, with the folds; speakers (or videos) do not come in order."""
+    """Utterances as the folds see them, with the recipe; speakers (videos, in CMU-MOSEI) do not come in order."""
     if by == "standard":
-        parts = {f"video{index}": cmu_mosei.PARTS[index % 3] for index in range(12)}
+        parts = {f"video{index}": reader.PARTS[index % 3] for index in range(12)}
         videos = [f"video{index * 5 % 12}" for index in range(48)]
-        return [SimpleNamespace(speaker=v, session=0, part=parts[v]) for v in videos], cmu_mosei.folds
+        return [SimpleNamespace(speaker=v, session=0, part=parts[v]) for v in videos], cmu_mosei.RECIPE
     speakers = [f"Ses0{session}{sex}" for session in range(1, 6) for sex in "FM"]
     spoken = [speakers[index * 7 % 10] for index in range(60)]
-    return [SimpleNamespace(speaker=s, session=int(s[4])) for s in spoken], lambda u: iemocap.folds(u, by)
+    return [SimpleNamespace(speaker=s, session=int(s[4])) for s in spoken], iemocap.RECIPE
 
 
-@pytest.mark.parametrize("by", [None, "speaker", "session"])
+@pytest.mark.parametrize("by", [None, "speaker", "session", "standard"])
 @pytest.mark.parametrize("name", NAMES)
 def test_no_speaker_is_in_two_parts_of_a_fold(name, by):
-    """Of each protocol as it stands, and of those of IEMOCAP by speaker and by session; of CMU-MOSEI by video."""
+    """Of each protocol as it stands, and on IEMOCAP by speaker and by session, on CMU-MOSEI by video."""
     settings = settings_of(name)
-    utterances, folds_of = corpus_of(by or settings.data.folds)
-    folds = folds_of(utterances)
+    utterances, recipe = corpus_of(by or settings.data.folds)
+    folds = recipe.folds(utterances, by or settings.data.folds)
     assert by or max(settings.run.test_folds) <= len(folds)
     for fold in folds:
         parts = [{utterances[i].speaker for i in part} for part in (fold.train, fold.val, fold.test)]
         assert all(parts)
         assert sum(map(len, parts)) == len(set.union(*parts))
         assert sorted(np.concatenate([fold.train, fold.val, fold.test]).tolist()) == list(range(len(utterances)))
-        if utterances[0].session:  # what a session's two speakers say to each other is in no two of training and test
+        if utterances[0].session:  # a dialog is not both trained on and tested
             train, test = ({utterances[i].session for i in part} for part in (fold.train, fold.test))
             assert not train & test
     if utterances[0].session:

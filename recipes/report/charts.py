@@ -111,11 +111,11 @@ def curve_chart(
             axes.axhline(scale * chance, color=_MUTED, linestyle=(0, (4, 3)), linewidth=1)
             axes.annotate("chance", (levels[0], scale * chance), (0, 2), textcoords="offset points", fontsize=7.5)
         measured = "uncalibrated" if curve["scale"] == "native" else f"scale: {curve['scale']}"
-        axis = curve["noise"] if curve["scale"] == "rate" else f"noise level ({measured})"
+        axis = curve["noise"] if curve["modality"] == "all" else f"noise level ({measured})"
         axes.set(xlabel=axis, ylabel=label, ylim=[scale * end for end in value_range])
         axes.set_xticks(levels, [f"{level:g}" for level in levels])
         axes.set_title(curve["noise"])
-        against = curve["noise"] if curve["scale"] == "rate" else f"level of {curve['noise']}"
+        against = curve["noise"] if curve["modality"] == "all" else f"level of {curve['noise']}"
         return _svg(chart, f"{metric['label']} against the {against}")
 
 
