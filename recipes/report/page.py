@@ -6,7 +6,7 @@ Public: `page`, `SYNTHETIC`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from noise_scheduler import NoiseScheduler
 from noise_scheduler.survey import survey
@@ -14,7 +14,7 @@ from noise_scheduler.survey import survey
 from . import charts
 from .gallery import gallery
 from .markup import condition_label, document, figure, mean_std, number, percent, score_table, table, text
-from .results import SIX, Claim, Method, Results, Summary
+from .results import SIX, Claim, Method, Results, Summary, condition_groups
 
 _RECONSTRUCTED = {
     "clean": "clean",
@@ -26,6 +26,15 @@ _GROUPS = {
     "noisy": "the named modalities noisy, the others clean",
     "heldout": "the same under types of noise that nothing was trained on",
     "missing": "the named modalities absent, the others clean",
+}
+_TITLES = {
+    "noisy": "Noisy, mean of six conditions",
+    "heldout": "Held-out types of noise, mean of six conditions",
+    "missing": "Missing, mean of six conditions",
+}
+_HEADLINES = {
+    "noisy": "With one or two of three modalities noisy",
+    "missing": "With one or two of three modalities missing",
 }
 SYNTHETIC = (
     '<aside class="banner" role="note"><b>All data are synthetic.</b> Faces are drawn, voices are spoken by a '
@@ -54,11 +63,11 @@ def page(results: Results, samples: Sequence[Mapping[str, Any]], scheduler: Nois
         "Schedule": _schedule(results, scheduler),
         "Corpus": _corpus(results),
         "Protocol": _protocol(results),
-        "Gallery": _gallery(samples, scheduler, results["labels"]),
+        "Gallery": _gallery(samples, scheduler, results["labels"]) if samples else "",
     }
     return document(
         f"Robustness report: {results['corpus']['name']}",
-        sections,
+        {name: section for name, section in sections.items() if section},
         banner=SYNTHETIC if results["corpus"]["synthetic"] else "",
         headline=_headline(results),
         overview=_overview(results),
@@ -69,15 +78,18 @@ def _headline(results: Results) -> str:
     """What the run shows, in two sentences."""
     ours, *others = results["methods"]
     name, metric = results["metrics"][0]["name"], results["metrics"][0]["label"]
-    noisy = ours["scores"]["noisy/mean"][name]
-    rivals = sorted(100 * method["scores"]["noisy/mean"][name]["mean"] for method in others)
+    group, *more = condition_groups(ours)
+    noisy = ours["scores"][f"{group}/mean"][name]
+    rivals = sorted(100 * method["scores"][f"{group}/mean"][name]["mean"] for method in others)
     against = f"; the others reach {number(rivals[0])} to {number(rivals[-1])} %" if len(rivals) > 1 else ""
     shown = (
-        f"With one or two of three modalities noisy, <b>{text(ours['label'])}</b> reaches "
+        f"{text(_HEADLINES.get(group, f'On the mean of the conditions {group}'))}, <b>{text(ours['label'])}</b> reaches "
         f"<b>{percent(noisy)}&nbsp;%</b> {text(metric)}{against}. It has "
-        f"{percent(ours['scores']['clean'][name])}&nbsp;% on clean data and "
-        f"{percent(ours['scores']['missing/mean'][name])}&nbsp;% where modalities are missing."
+        f"{percent(ours['scores']['clean'][name])}&nbsp;% on clean data"
     )
+    if "missing" in more:
+        shown += f" and {percent(ours['scores']['missing/mean'][name])}&nbsp;% where modalities are missing"
+    shown += "."
     held, claims = sum(claim["holds"] for claim in results["claims"]), len(results["claims"])
     if not claims:
         return shown
@@ -87,12 +99,9 @@ def _headline(results: Results) -> str:
 
 def _overview(results: Results) -> str:
     chance, metric = results["task"]["chance"], results["metrics"][0]
-    groups = (
-        ("Clean", "clean"),
-        ("Noisy, mean of six conditions", "noisy/mean"),
-        ("Held-out types of noise, mean of six conditions", "heldout/mean"),
-        ("Missing, mean of six conditions", "missing/mean"),
-    )
+    shown = [("Clean", "clean")] + [
+        (_TITLES.get(group, f"{group}, mean"), f"{group}/mean") for group in condition_groups(results["methods"][0])
+    ]
     bars = "".join(
         charts.bar_group(
             title,
@@ -102,8 +111,7 @@ def _overview(results: Results) -> str:
             ],
             chance,
         )
-        for title, condition in groups
-        if condition in results["methods"][0]["scores"]
+        for title, condition in shown
     )
     caption = (
         f"{metric['label']} in per cent, mean over {_runs(results)} with the standard deviation as a thin line; "
@@ -138,11 +146,9 @@ def _scores(results: Results) -> str:
         label, unit = text(metric["label"]), " in per cent" if metric["percent"] else ""
         scale, decimals = (100.0, 1) if metric["percent"] else (1.0, 3)
         tables.append(f"<h3>{label}</h3><p>{label}: {text(metric['meaning'])}.</p>")
-        for group, meaning in _GROUPS.items():
-            if f"{group}/mean" not in results["methods"][0]["scores"]:
-                continue
-            first = ("clean",) if group == "noisy" else ()
-            parts = (*SIX, "mean", "pooled")
+        for place, (group, parts) in enumerate(condition_groups(results["methods"][0]).items()):
+            first = () if place else ("clean",)
+            meaning = _GROUPS.get(group, _GROUPS["noisy"] if set(SIX) <= set(parts) else "by condition")
             conditions = (*first, *(f"{group}/{part}" for part in parts))
             rows: list[tuple[str, list[Summary | None]]] = [
                 (_swatch(index, method), [method["scores"][c][metric["name"]] for c in conditions])
@@ -153,7 +159,8 @@ def _scores(results: Results) -> str:
             lowest = not metric["higher_is_better"]
             tables.append(score_table(caption, head, rows, scale=scale, decimals=decimals, lowest=lowest))
     note = (
-        "<p>a, v, t: audio, video, text. <i>Mean</i> is the mean of the six conditions, <i>pooled</i> takes all their "
+        "<p>a, v, t: audio, video, text. <i>Mean</i> is the mean of the conditions (of the six, where avt stands "
+        "beside them), <i>pooled</i> takes all their "
         f"test views as one set. Mean ± standard deviation over {_runs(results)}; the best of a column is bold.</p>"
     )
     return note + "".join(tables)
@@ -182,7 +189,7 @@ def _curves(results: Results) -> str:
         shown = [charts.curve_chart(c, shown_order, chance, score_range, results["metrics"][0]) for c in own]
         content += f'<h4>Noise on {text(modality)} alone</h4><div class="multiples">{"".join(shown)}</div>\n'
     caption = (
-        f"{text(metric)} against the level of one noise on one modality while the others are clean. Lines are means, "
+        f"{text(metric)} against the level of one noise on the named modalities while the others are clean. Lines are means, "
         "bands one standard deviation; level 0 is clean and level 1 the strongest that the noise is made for. Where a "
         "scale is named, equal levels mean equal measured severity; uncalibrated levels run along the noise's own "
         "path. All charts share their axes, and the dashed line is chance."
@@ -201,14 +208,12 @@ def _curves(results: Results) -> str:
 
 
 def _confusions(results: Results) -> str:
-    conditions: tuple[tuple[Literal["clean", "noisy/pooled"], str], ...] = (
-        ("clean", "clean"),
-        ("noisy/pooled", "noisy, six conditions pooled"),
-    )
+    names = {"noisy/pooled": "noisy, six conditions pooled", "missing/pooled": "missing, six conditions pooled"}
     blocks = []
     for index, method in enumerate(results["methods"]):
         matrices = "".join(
-            _confusion(method["confusion"][condition], results["labels"], name) for condition, name in conditions
+            _confusion(counts, results["labels"], names.get(condition, condition))
+            for condition, counts in method["confusion"].items()
         )
         blocks.append(f'<div class="card"><h4>{_swatch(index, method)}</h4><div class="pair">{matrices}</div></div>\n')
     caption = (
@@ -298,7 +303,7 @@ def _unimodal(results: Results) -> str:
         for kind, on in kinds.items()
     ]
     if not rows:
-        return "<p>No single modality was tested in this run.</p>"
+        return ""
     body = [[head, *("–" if s is None else percent(s) for s in summaries)] for head, summaries in rows]
     head = ["Encoder", f"{metric} on clean data", f"{metric} on noisy data"]
     caption = f"{metric} of one modality alone, in per cent, mean ± standard deviation"
@@ -340,9 +345,9 @@ def _corpus(results: Results) -> str:
         ("Utterances", str(corpus["utterances"])),
         ("Per class", _counts(corpus["per_class"])),
         ("Per session", _counts(corpus["per_session"])),
-        ("Face crops", _counts(corpus["faces"]) or "–"),
+        ("Face crops", _counts(corpus["faces"])),
     ]
-    listed = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts)
+    listed = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts if value)
     notes = "".join(f"<li>{text(note)}</li>" for note in corpus["notes"])
     left_out = corpus["left_out"]
     if left_out:
@@ -356,7 +361,6 @@ def _corpus(results: Results) -> str:
 
 def _protocol(results: Results) -> str:
     protocol = results["protocol"]
-    low, high = min(protocol["noisy_levels"]), max(protocol["noisy_levels"])
     runs = [
         [f"{index}", str(run["seed"]), text(run["fold"]), *(str(run[part]) for part in ("train", "validation", "test"))]
         for index, run in enumerate(protocol["runs"], 1)
@@ -377,9 +381,15 @@ def _protocol(results: Results) -> str:
         f"<p><b>Protocol.</b> {text(protocol['name'])}.</p>"
         f"<p><b>Held-out types of noise.</b> {unseen}.</p>"
         f"<p><b>Selection.</b> {text(protocol['selection'])}</p>"
-        f"<p><b>Noisy test data.</b> {protocol['views']} views of each test utterance in each of the six conditions, "
-        f"at levels from {low:g} to {high:g}, the same for all methods. Curves are measured at levels {levels}.</p>"
     )
+    if protocol["noisy_levels"]:
+        low, high = min(protocol["noisy_levels"]), max(protocol["noisy_levels"])
+        facts += (
+            f"<p><b>Noisy test data.</b> {protocol['views']} views of each test utterance in each of the six "
+            f"conditions, at levels from {low:g} to {high:g}, the same for all methods."
+            + (f" Curves are measured at levels {levels}." if levels else "")
+            + "</p>"
+        )
     return (
         facts
         + table("Methods", ["Method", "Encoders trained on", "Fusion trained on", "Parameters"], methods)
