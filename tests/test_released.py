@@ -2,13 +2,14 @@
 
 import re
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import models
+from models.seeding import seeded
 from noise_scheduler.torch_data import encode
 from recipes import iemocap_features, mosei_features
 from recipes import settings as settings_files
@@ -19,13 +20,13 @@ from recipes.raw.methods import METHODS
 from recipes.released.conditions import (
     MISSING,
     hits,
+    judged_conditions,
     selection_schedulers,
-    test_conditions as conditions_of,
     training_scheduler,
     view_schedulers,
 )
-from recipes.released.jobs import check_methods
-from recipes.released.judging import _test_rows
+from recipes.released.jobs import check_methods, fresh_encoders
+from recipes.released.judging import judged_rows
 from recipes.released.run import plans_of
 from recipes.released.sequences import Sequences, encode_rows, fold_corpus, loader, scales_job, train_loader
 from recipes.released.settings import EvaluationSettings, ReleasedSettings
@@ -74,7 +75,7 @@ def test_every_protocol_can_be_run_and_no_speaker_or_video_is_in_two_parts(file,
     for plan in plans:
         parts = [{corpus.groups[row] for row in rows} for rows in (plan.fold.train, plan.fold.val, plan.fold.test)]
         assert all(parts)
-        assert not (parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2])
+        assert len(set.union(*parts)) == sum(map(len, parts))
     tested = np.concatenate([plan.fold.test for plan in plans if plan.seed == settings.run.seeds[0]])
     assert len(set(tested.tolist())) == len(tested)
     header = file.read_text(encoding="utf-8").partition("\n\n")[0]
@@ -92,7 +93,7 @@ def test_protocols_have_names_of_their_own():
 
 def test_conditions_of_the_beta_schedule():
     evaluation = EvaluationSettings(steps=(20, 100), noise_types=("impulse",))
-    found = conditions_of(evaluation)
+    found = judged_conditions(evaluation)
     names = [condition.name for condition in found]
     six = ["a", "v", "t", "av", "at", "vt"]
     assert names == [
@@ -112,7 +113,7 @@ def test_conditions_of_the_beta_schedule():
 
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.4, 0.6])
 def test_missing_rates_keep_one_modality_and_are_what_they_say(rate):
-    (condition,) = conditions_of(EvaluationSettings(missing=False, missing_rates=(rate,)))
+    (condition,) = judged_conditions(EvaluationSettings(missing=False, missing_rates=(rate,)))
     absent = torch.stack(list(hits(condition, IDS).values()))
     assert not absent.all(dim=0).any()
     assert absent.float().mean() == pytest.approx(rate, abs=0.02)
@@ -122,7 +123,7 @@ def test_missing_rates_keep_one_modality_and_are_what_they_say(rate):
 
 def test_unequal_rates_keep_one_modality():
     rates = {"audio": 0.1, "video": 0.6, "text": 0.3}
-    (condition,) = conditions_of(EvaluationSettings(missing=False, unequal_rates=(rates,)))
+    (condition,) = judged_conditions(EvaluationSettings(missing=False, unequal_rates=(rates,)))
     absent = hits(condition, IDS)
     assert not torch.stack(list(absent.values())).all(dim=0).any()
     everything = 0.1 * 0.6 * 0.3
@@ -182,15 +183,11 @@ def test_features_are_standardised_by_the_training_part(corpora, tmp_path):
         steps = np.concatenate([corpus[int(row)]["features"][modality] for row in plan.fold.train])
         assert np.abs(steps.mean(axis=0)).max() < 1e-3
         assert np.abs(steps.std(axis=0) - 1).max() < 1e-2
-    as_released = fold_corpus(replace(plan, settings=settings_of(iemocap_features.RECIPE.config, "--data.standardise=false")))
+    as_released = fold_corpus(plan_of(corpora, tmp_path, "--data.standardise=false"))
     assert list(as_released.scaled) == ["audio"]
 
 
 def test_encoded_rows_do_not_depend_on_their_batch(corpora, tmp_path):
-    import models
-    from models.seeding import seeded
-    from recipes.released.jobs import fresh_encoders
-
     _, corpus = corpora["iemocap_features"]
     with seeded(0):
         encoders = fresh_encoders(corpus)
@@ -199,7 +196,9 @@ def test_encoded_rows_do_not_depend_on_their_batch(corpora, tmp_path):
     (encoded,) = encode_rows([model], Sequences(corpus, rows, None))
     alone = [encode_rows([model], Sequences(corpus, rows[i : i + 1], None))[0] for i in rows]
     for modality in MODALITIES:
-        assert torch.allclose(encoded.features[modality], torch.cat([one.features[modality] for one in alone]), atol=1e-5)
+        assert torch.allclose(
+            encoded.features[modality], torch.cat([one.features[modality] for one in alone]), atol=1e-5
+        )
     order = [rows.tolist() for _, rows in loader(Sequences(corpus, rows, None), batch_size=3)]
     assert order == [[0, 1, 2], [3, 4, 5], [6]]
 
@@ -207,9 +206,9 @@ def test_encoded_rows_do_not_depend_on_their_batch(corpora, tmp_path):
 def test_the_shuffled_truncated_test_loader_leaves_rows_out(corpora, tmp_path):
     small = ("--training.batch_size=4",)
     plan = plan_of(corpora, tmp_path, *small)
-    assert _test_rows(plan).tolist() == list(range(len(plan.fold.test)))
+    assert judged_rows(plan).tolist() == list(range(len(plan.fold.test)))
     defect = plan_of(corpora, tmp_path, *small, "--evaluation.shuffled_truncated_test=true")
-    rows = _test_rows(defect).tolist()
+    rows = judged_rows(defect).tolist()
     assert len(rows) == len(plan.fold.test) // 4 * 4 < len(plan.fold.test)
     assert rows != sorted(rows)
     assert len(set(rows)) == len(rows)

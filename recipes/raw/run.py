@@ -24,7 +24,7 @@ from recipes import command
 from recipes.command import check_free, claim_folder
 from recipes.corpora import cache as raw_cache
 from recipes.corpora.cache import Cache
-from recipes.files import read_json, write_json
+from recipes.files import write_json
 from recipes.jobs import Job, run_jobs
 from recipes.raw.jobs import done_files, encoder_job, finetune_job, fusion_job, teacher_job
 from recipes.raw.methods import FINETUNED
@@ -36,6 +36,7 @@ from recipes.raw.settings import RawSettings
 from recipes.raw.views import evaluation_scheduler
 from recipes.report import write_report
 from recipes.settings import SettingsError
+
 
 def main(recipe: Recipe, arguments: Sequence[str] | None = None) -> int:
     """Run a recipe; gives the exit code: 0 done, 2 wrong input, 130 interrupted."""

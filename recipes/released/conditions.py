@@ -12,7 +12,7 @@ says in which modalities an utterance shows it; the others are clean. Names are 
 
 The draws depend on the utterance alone (seed `EVALUATION_SEED`), so that all methods and runs are judged alike.
 
-Public: `TestCondition`, `MISSING`, `EVALUATION_SEED`, `test_conditions`, `view_schedulers`, `training_scheduler`,
+Public: `JudgedCondition`, `MISSING`, `EVALUATION_SEED`, `judged_conditions`, `view_schedulers`, `training_scheduler`,
 `hits`, `groups`.
 """
 
@@ -37,7 +37,7 @@ MISSING = "missing"
 
 
 @dataclass(frozen=True)
-class TestCondition:
+class JudgedCondition:
     """One condition that all test utterances are judged under."""
 
     name: str
@@ -51,20 +51,21 @@ class TestCondition:
         return self.name.partition("/")[0]
 
 
-def test_conditions(settings: EvaluationSettings) -> tuple[TestCondition, ...]:
+def judged_conditions(settings: EvaluationSettings) -> tuple[JudgedCondition, ...]:
     """All but ``clean``, in the order of the report."""
-    found: list[TestCondition] = []
+    found: list[JudgedCondition] = []
     for view in _beta_views(settings):
-        found += [TestCondition(f"{view}/{part}", view, fixed(subset)) for part, subset in SIX.items()]
-        found.append(TestCondition(f"{view}/avt", view, fixed(MODALITIES)))
+        found += [JudgedCondition(f"{view}/{part}", view, fixed(subset)) for part, subset in SIX.items()]
+        found.append(JudgedCondition(f"{view}/avt", view, fixed(MODALITIES)))
     if settings.missing:
-        found += [TestCondition(f"missing/{part}", MISSING, fixed(subset)) for part, subset in SIX.items()]
-    found += [TestCondition(f"missing rate/{rate:g}", MISSING, missing_rate(rate)) for rate in settings.missing_rates]
+        found += [JudgedCondition(f"missing/{part}", MISSING, fixed(subset)) for part, subset in SIX.items()]
+    found += [JudgedCondition(f"missing rate/{rate:g}", MISSING, missing_rate(rate)) for rate in settings.missing_rates]
     for rates in settings.unequal_rates:
         part = " ".join(f"{modality[0]}={rates[modality]:g}" for modality in MODALITIES)
-        found.append(TestCondition(f"unequal/{part}", MISSING, _unequal(rates)))
+        found.append(JudgedCondition(f"unequal/{part}", MISSING, _unequal(rates)))
     found += [
-        TestCondition(f"lost steps/{rate:g}", f"lost steps {rate:g}", fixed(MODALITIES)) for rate in settings.loss_rates
+        JudgedCondition(f"lost steps/{rate:g}", f"lost steps {rate:g}", fixed(MODALITIES))
+        for rate in settings.loss_rates
     ]
     return tuple(found)
 
@@ -94,9 +95,7 @@ def training_scheduler(
     if method.training == "scheduled noise":
         return settings.scheduler(seed=seed, total_steps=total_steps)
     if method.training == "zero vectors":  # none or one of the six, equally likely, as MMIN
-        return NoiseScheduler(
-            dict.fromkeys(MODALITIES, "feature/missing"), condition=any_subset({"avt": 0}), seed=seed
-        )
+        return NoiseScheduler(dict.fromkeys(MODALITIES, "feature/missing"), condition=any_subset({"avt": 0}), seed=seed)
     return None
 
 
@@ -108,7 +107,7 @@ def selection_schedulers(
     return (None,) if noise is None else (None, replace(noise, seed=EVALUATION_SEED))
 
 
-def hits(condition: TestCondition, ids: Sequence[str]) -> dict[str, Tensor]:
+def hits(condition: JudgedCondition, ids: Sequence[str]) -> dict[str, Tensor]:
     """Modality → (N,) bool: which utterances show the condition's view in it."""
     chooser = NoiseScheduler(
         dict.fromkeys(MODALITIES, "feature/missing"), condition=condition.shown_in, seed=EVALUATION_SEED
@@ -117,7 +116,7 @@ def hits(condition: TestCondition, ids: Sequence[str]) -> dict[str, Tensor]:
     return {modality: torch.tensor([modality in one for one in chosen]) for modality in MODALITIES}
 
 
-def groups(conditions: Sequence[TestCondition]) -> dict[str, tuple[str, ...]]:
+def groups(conditions: Sequence[JudgedCondition]) -> dict[str, tuple[str, ...]]:
     """Group → the names of the conditions whose mean stands for it; of the six and avt, the six.
 
     The group ``noisy`` has all groups of the β schedule taken together: its members are their means.

@@ -17,7 +17,7 @@ from models.model import EmotionModel
 from noise_scheduler.rng import key_of, stream
 from recipes.corpora.features import MODALITIES
 from recipes.jobs import Report
-from recipes.released.conditions import EVALUATION_SEED, MISSING, hits, test_conditions, view_schedulers
+from recipes.released.conditions import EVALUATION_SEED, MISSING, hits, judged_conditions, view_schedulers
 from recipes.released.plan import RunPlan
 from recipes.released.sequences import Encoded, Sequences, encode_rows, fold_corpus
 
@@ -35,12 +35,12 @@ class _Said(NamedTuple):
 def judge_model(plan: RunPlan, model: EmotionModel, teacher: EmotionModel, report: Report) -> dict[str, Any]:
     """Scores under every condition, and what the report shows beside them."""
     task, ids = plan.task, [plan.corpus.ids[row] for row in plan.fold.test]
-    rows = _test_rows(plan)
+    rows = judged_rows(plan)
     label = plan.corpus.labels[plan.fold.test][rows.numpy()]
     own, clean_teachers = _views(plan, model, teacher, report)
     said: dict[str, list[_Said]] = {"clean": [_fuse(plan, model, own["clean"].rows(rows))]}
     unmended: dict[str, list[_Said]] = {"clean": [_fuse(plan, teacher, clean_teachers["clean"].rows(rows))]}
-    for condition in test_conditions(plan.settings.evaluation):
+    for condition in judged_conditions(plan.settings.evaluation):
         shown_in = hits(condition, ids)
         for views, one, found in ((own, model, said), (clean_teachers, teacher, unmended)):
             shown = _shown(views, condition.view, shown_in).rows(rows)
@@ -61,7 +61,7 @@ def judge_model(plan: RunPlan, model: EmotionModel, teacher: EmotionModel, repor
     }
 
 
-def _test_rows(plan: RunPlan) -> Tensor:
+def judged_rows(plan: RunPlan) -> Tensor:
     """Places of the test rows in the order in which they are judged: all of them, in the order of the release.
 
     With `shuffled_truncated_test` they are shuffled and the last, incomplete batch is dropped, as a test loader with
@@ -171,5 +171,3 @@ def _latent(
     mean = torch.cat([one.mean for one in said[main] if one.mean is not None])
     kl = torch.cat([one.kl for one in said[main] if one.kl is not None])
     return result | {"size": mean.shape[1], "active": active_dimensions(mean), "kl_nats": float(kl.mean())}
-
-

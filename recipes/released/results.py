@@ -79,8 +79,8 @@ def merge(recipe: Recipe, plans: Sequence[RunPlan]) -> dict[str, Any]:
 
 def _selection(task: Task) -> str:
     return (
-        f"Weights of the epoch with the best {task.selection} on the validation part, the mean of clean data and of the "
-        "noise that the method is trained under; the test part was never used for selection."
+        f"Weights of the epoch with the best {task.selection} on the validation part, the mean of clean data and of "
+        "the noise that the method is trained under; the test part was never used for selection."
     )
 
 
@@ -112,10 +112,10 @@ def _method(method: Method, runs: Sequence[Mapping[str, Any]], task: Task) -> di
 def _curves(plans: Sequence[RunPlan], judged: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
     """The headline against T, and against the rates of missing modalities and of lost steps."""
     evaluation, headline = plans[0].settings.evaluation, plans[0].task.headline
-    lines = [
-        (f"feature/beta_schedule, {noise_type}", "T", [(steps, f"T={steps} {noise_type}/mean") for steps in evaluation.steps])
-        for noise_type in evaluation.noise_types
-    ]
+    lines: list[tuple[str, str, list[tuple[float, str]]]] = []
+    for kind in evaluation.noise_types:
+        points = [(float(steps), f"T={steps} {kind}/mean") for steps in sorted(evaluation.steps)]
+        lines.append((f"feature/beta_schedule, {kind}", "T", points))
     lines.append(("feature/missing", "rate", [(rate, f"missing rate/{rate:g}") for rate in evaluation.missing_rates]))
     lines.append(("feature/step_loss", "rate", [(rate, f"lost steps/{rate:g}") for rate in evaluation.loss_rates]))
     curves = []

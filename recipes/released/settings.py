@@ -117,7 +117,9 @@ class ReleasedSettings:
         except (KeyError, TypeError) as error:
             raise ValueError(f"noise: {error.args[0]}") from error
         if set(scheduler.noises) != set(MODALITIES):
-            raise ValueError(f"noise.noises needs the tables {', '.join(MODALITIES)}, not {', '.join(scheduler.noises)}")
+            raise ValueError(
+                f"noise.noises needs the tables {', '.join(MODALITIES)}, not {', '.join(scheduler.noises)}"
+            )
         return scheduler
 
 

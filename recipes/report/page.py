@@ -82,8 +82,9 @@ def _headline(results: Results) -> str:
     noisy = ours["scores"][f"{group}/mean"][name]
     rivals = sorted(100 * method["scores"][f"{group}/mean"][name]["mean"] for method in others)
     against = f"; the others reach {number(rivals[0])} to {number(rivals[-1])} %" if len(rivals) > 1 else ""
+    where = _HEADLINES.get(group, f"On the mean of the conditions {group}")
     shown = (
-        f"{text(_HEADLINES.get(group, f'On the mean of the conditions {group}'))}, <b>{text(ours['label'])}</b> reaches "
+        f"{text(where)}, <b>{text(ours['label'])}</b> reaches "
         f"<b>{percent(noisy)}&nbsp;%</b> {text(metric)}{against}. It has "
         f"{percent(ours['scores']['clean'][name])}&nbsp;% on clean data"
     )
@@ -189,8 +190,8 @@ def _curves(results: Results) -> str:
         shown = [charts.curve_chart(c, shown_order, chance, score_range, results["metrics"][0]) for c in own]
         content += f'<h4>Noise on {text(modality)} alone</h4><div class="multiples">{"".join(shown)}</div>\n'
     caption = (
-        f"{text(metric)} against the level of one noise on the named modalities while the others are clean. Lines are means, "
-        "bands one standard deviation; level 0 is clean and level 1 the strongest that the noise is made for. Where a "
+        f"{text(metric)} against the level of one noise on the named modalities while the others are clean. Lines are "
+        "means, bands one standard deviation; level 0 is clean and level 1 the strongest that the noise is made for. Where a "
         "scale is named, equal levels mean equal measured severity; uncalibrated levels run along the noise's own "
         "path. All charts share their axes, and the dashed line is chance."
     )
