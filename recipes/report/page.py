@@ -191,9 +191,9 @@ def _curves(results: Results) -> str:
         content += f'<h4>Noise on {text(modality)} alone</h4><div class="multiples">{"".join(shown)}</div>\n'
     caption = (
         f"{text(metric)} against the level of one noise on the named modalities while the others are clean. Lines are "
-        "means, bands one standard deviation; level 0 is clean and level 1 the strongest that the noise is made for. Where a "
-        "scale is named, equal levels mean equal measured severity; uncalibrated levels run along the noise's own "
-        "path. All charts share their axes, and the dashed line is chance."
+        "means, bands one standard deviation; level 0 is clean and level 1 the strongest that the noise is made for. "
+        "Where a scale is named, equal levels mean equal measured severity; uncalibrated levels run along the noise's "
+        "own path. All charts share their axes, and the dashed line is chance."
     )
     if len(order) > len(shown_order):
         caption += f" Charts show the first {len(shown_order)} methods; the table has all."
