@@ -38,8 +38,8 @@ _HEADLINES = {
 }
 SYNTHETIC = (
     '<aside class="banner" role="note"><b>All data are synthetic.</b> Faces are drawn, voices are spoken by a '
-    "machine and sentences come from templates. This report shows that the method works as a piece of machinery; "
-    "it says nothing about human emotion.</aside>"
+    "machine and sentences come from templates, or features from a generator of random vectors. This report shows that "
+    "the method works as a piece of machinery; it says nothing about human emotion.</aside>"
 )
 """The banner over figures of synthetic data. Markup."""
 
