@@ -92,6 +92,9 @@ def test_results_report_and_checkpoints(first_run):
         assert section not in page
     model = EmotionModel.from_pretrained(first_run / "checkpoints" / "1" / "seed3" / "concat")
     assert model.encoders["video"].in_dim == 342
+    card = (first_run / "checkpoints" / "1" / "seed3" / "concat" / "README.md").read_text(encoding="utf-8")
+    assert "feature/beta_schedule" in card
+    assert "T=20 impulse/pooled" in card
     assert list((first_run / "tensorboard").rglob("events.*"))
     cost = json.loads((first_run / "work" / "1" / "seed3" / "concat.cost.json").read_text())
     assert set(cost) == {"training_cpu_s", "utterances_per_cpu_s", "peak_memory_mib"}

@@ -21,6 +21,7 @@ from recipes.corpora.features import FeatureCorpus
 from recipes.files import write_json
 from recipes.jobs import Report, shares
 from recipes.raw.methods import METHODS, Method
+from recipes.released.cards import run_card
 from recipes.released.conditions import selection_schedulers, training_scheduler
 from recipes.released.judging import judge_model
 from recipes.released.plan import RunPlan
@@ -61,8 +62,9 @@ def method_job(plan: RunPlan, name: str, *, report: Report) -> None:
         "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
     write_json(plan.work / f"{method.name}.cost.json", cost)
-    model.save_pretrained(plan.checkpoints / method.name)
-    write_json(plan.work / f"{method.name}.json", judge_model(plan, model, teacher, judging))
+    judged = judge_model(plan, model, teacher, judging)
+    model.save_pretrained(plan.checkpoints / method.name, card=run_card(plan, method, judged))
+    write_json(plan.work / f"{method.name}.json", judged)
 
 
 def fresh_encoders(corpus: FeatureCorpus) -> dict[str, Encoder]:
