@@ -62,7 +62,7 @@ def merge(recipe: Recipe, plans: Sequence[RunPlan]) -> dict[str, Any]:
                 for plan in plans
             ],
             "selection": _selection(task),
-            "test_used_for_selection": False,
+            "selected_on_test": False,
             "noisy_levels": [0.0, 1.0] if settings.evaluation.steps else [],
             "views": len(settings.evaluation.steps) * len(settings.evaluation.noise_types),
             "curve_levels": [],
