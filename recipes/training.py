@@ -3,7 +3,7 @@
 Every loop keeps the weights of the epoch that is best on validation data, writes its curves for TensorBoard and
 reports its progress to a callback. Whatever torch draws (initialisation, dropout) depends on the given seed alone.
 
-Public: `fit_encoder`, `fit_fusion`, `fit_end_to_end`.
+Public: `fit_encoder`, `fit_fusion`, `fit_end_to_end`; for other loops: `Training`, `Predictions`, `fit`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import copy
 import logging
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def _warm_up_and_cosine(progress: float) -> float:
     return min(1.0, 0.01 + 5 * progress) * (0.02 + 0.49 * (1 + math.cos(math.pi * min(1.0, progress))))
 
 
-class _Training(lightning.LightningModule):
+class Training(lightning.LightningModule):
     """What all loops share: AdamW with a cosine schedule, and the best epoch by validation."""
 
     fused: bool = False
@@ -75,7 +75,7 @@ class _Training(lightning.LightningModule):
             self.best_score, self.best_state = score, copy.deepcopy(module.state_dict())
 
 
-class _Predictions:
+class Predictions:
     """Outputs and labels of an epoch of validation, until they are scored."""
 
     def __init__(self, task: Task) -> None:
@@ -94,7 +94,7 @@ class _Predictions:
         return self.task.select(outputs, labels) if len(labels) else 0.0
 
 
-class _EncoderTraining(_Training):
+class _EncoderTraining(Training):
     """An encoder with a classifier of its own."""
 
     def __init__(
@@ -103,7 +103,7 @@ class _EncoderTraining(_Training):
         super().__init__(**optimisation)
         self.classifier, self.task, self.class_weight = classifier, task, class_weight
         self.modality = classifier.encoder.modality
-        self.predictions = _Predictions(task)
+        self.predictions = Predictions(task)
 
     def trained(self) -> nn.Module:
         return self.classifier
@@ -125,7 +125,7 @@ class _EncoderTraining(_Training):
         self.select(self.predictions.score(), self.classifier)
 
 
-class _FusionTraining(_Training):
+class _FusionTraining(Training):
     """A fusion on encoded views: two views of every row, their predictions drawn together."""
 
     fused = True
@@ -195,7 +195,7 @@ class _FusionTraining(_Training):
             self.select(self.validate(averaged), averaged)
 
 
-class _EndToEndTraining(_Training):
+class _EndToEndTraining(Training):
     """Encoders and fusion together, on raw batches under online noise."""
 
     def __init__(
@@ -211,7 +211,7 @@ class _EndToEndTraining(_Training):
         super().__init__(**optimisation)
         self.model, self.clean, self.class_weight, self.generator = model, clean, class_weight, generator
         self._teacher = (teacher,)
-        self.predictions = _Predictions(task)
+        self.predictions = Predictions(task)
 
     def trained(self) -> nn.Module:
         return self.model
@@ -269,7 +269,7 @@ def fit_encoder(
         learning_rate=learning_rate,
         weight_decay=weight_decay,
     )
-    _fit(training, train, validation, epochs, seed, log, report)
+    fit(training, train, validation, epochs, seed, log, report)
     classifier.load_state_dict(training.best_state)
     return training.best_score
 
@@ -321,7 +321,7 @@ def fit_fusion(
             learning_rate=learning_rate,
             weight_decay=weight_decay,
         )
-    _fit(training, loader, None, epochs, seed, log, report)
+    fit(training, loader, None, epochs, seed, log, report)
     model.load_state_dict(training.best_state)
     model.eval()
     return training.best_score
@@ -358,7 +358,7 @@ def fit_end_to_end(
         learning_rate=learning_rate,
         weight_decay=weight_decay,
     )
-    _fit(training, train, validation, epochs, seed, log, report, NoiseCallback(train))
+    fit(training, train, validation, epochs, seed, log, report, NoiseCallback(train))
     model.load_state_dict(training.best_state)
     model.eval()
     return training.best_score
@@ -381,16 +381,17 @@ class _Progress(lightning.Callback):
         self.report(trainer.global_step, self.steps)
 
 
-def _fit(
-    training: _Training,
+def fit(
+    training: Training,
     train: DataLoader[Any],
-    validation: DataLoader[Any] | None,
+    validation: DataLoader[Any] | Sequence[DataLoader[Any]] | None,
     epochs: int,
     seed: int,
     log: Path,
     report: Report,
     *callbacks: lightning.Callback,
 ) -> None:
+    """Run a loop; the best weights are then in `training.best_state`, the module itself has the last."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     with warnings.catch_warnings(), seeded(seed):
         warnings.filterwarnings("ignore", module="lightning")

@@ -37,6 +37,7 @@ TEXT = "I can't believe that you really drove all 120 miles out here, just to se
 EXACT = {
     "audio/missing",
     "feature/missing",
+    "feature/step_loss",
     "image/bit_depth",
     "image/grid_loss",
     "image/impulse_noise",

@@ -20,6 +20,7 @@ NAMES = [
     "audio/white_noise",
     "feature/beta_schedule",
     "feature/missing",
+    "feature/step_loss",
     "text/keyboard",
     "text/missing",
     "text/word_loss",

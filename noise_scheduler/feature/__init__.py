@@ -2,8 +2,9 @@
 
 - `noise_scheduler.feature.beta_schedule`: ``feature/beta_schedule``
 - `noise_scheduler.feature.missing`: ``feature/missing``
+- `noise_scheduler.feature.step_loss`: ``feature/step_loss``
 """
 
-from . import beta_schedule, missing
+from . import beta_schedule, missing, step_loss
 
-__all__ = ["beta_schedule", "missing"]
+__all__ = ["beta_schedule", "missing", "step_loss"]

@@ -1,6 +1,6 @@
 """What a recipe knows of a model that it trained, for the card in its checkpoint.
 
-Public: `run_card`, `noise_facts`.
+Public: `run_card`, `noise_facts`, `INTENDED_USE`, `LIMITS`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from noise_scheduler import NoiseScheduler
 from recipes.raw.methods import Method
 from recipes.raw.plan import RunPlan
 
-_INTENDED_USE = (
+INTENDED_USE = (
     "Research on emotion recognition that withstands noisy and missing modalities, and comparison of methods trained "
     "alike. Not for decisions about people."
 )
@@ -22,7 +22,7 @@ _CONDITIONS = (
     "the same with types that were never trained on; missing/S, S absent; pooled, the six S as one test set; mean, "
     "their mean"
 )
-_LIMITS = (
+LIMITS = (
     "The speakers and the language of the corpus above, one speaker at a time, utterances of a few seconds. "
     "The figures are those of one run on its test fold; another fold, seed or corpus gives others."
 )
@@ -51,8 +51,8 @@ def run_card(plan: RunPlan, method: Method, judged: Mapping[str, Any]) -> ModelC
             for metric in plan.task.metrics
         ),
         conditions=_CONDITIONS.format(low=low, high=high),
-        intended_use=_INTENDED_USE,
-        limits=_LIMITS,
+        intended_use=INTENDED_USE,
+        limits=LIMITS,
         **noise,
     )
 

@@ -2,7 +2,7 @@
 
 `recipes.report` documents the schema. Nothing in it depends on time, machine load or number of processes.
 
-Public: `merge`.
+Public: `merge`, `latent_summary`.
 """
 
 from __future__ import annotations
@@ -118,11 +118,11 @@ def _method(method: Method, runs: Sequence[Mapping[str, Any]], task: Task) -> di
             group: {m: summary([run["reliability"][group][m] for run in runs]) for m in MODALITIES}
             for group in runs[0]["reliability"] or {}
         },
-        "latent": _latent([run["latent"] for run in runs]),
+        "latent": latent_summary([run["latent"] for run in runs]),
     }
 
 
-def _latent(runs: Sequence[Mapping[str, Any] | None]) -> dict[str, Any] | None:
+def latent_summary(runs: Sequence[Mapping[str, Any] | None]) -> dict[str, Any] | None:
     known = [run for run in runs if run is not None]
     if not known:
         return None

@@ -6,30 +6,27 @@ teacher and every method's fusion on it; judge all on the test speakers; write R
 
 The same settings and seeds give the same results.json on one machine, whatever --workers says.
 
-Public: `main`, `run`, `RunError`.
+Public: `main`, `run`.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
-import os
-import platform
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 
 from noise_scheduler import NoiseScheduler, fixed
 from noise_scheduler.tied import followed
-from recipes import settings as settings_files
+from recipes import command
+from recipes.command import check_free, claim_folder
 from recipes.compare import main as compare_runs
-from recipes.corpora import CorpusError
 from recipes.corpora import cache as raw_cache
-from recipes.corpora.cache import Cache, CacheError
-from recipes.files import read_json, write_json
+from recipes.corpora.cache import Cache
+from recipes.files import write_json
 from recipes.jobs import Job, run_jobs
 from recipes.raw.jobs import done_files, encoder_job, finetune_job, fusion_job, teacher_job
 from recipes.raw.methods import FINETUNED
@@ -43,58 +40,19 @@ from recipes.raw.views import curve_noises, evaluation_scheduler
 from recipes.report import write_report
 from recipes.settings import SettingsError
 
-_PACKAGES = (
-    "numpy",
-    "torch",
-    "lightning",
-    "torchmetrics",
-    "opencv-python-headless",
-    "scipy",
-    "av",
-    "nlpaug",
-    "pyroomacoustics",
-)
-
 
 def main(recipe: Recipe, arguments: Sequence[str] | None = None) -> int:
     """Run a recipe; gives the exit code: 0 done, 2 wrong input, 130 interrupted."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m recipes.{recipe.name}",
-        description=recipe.description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    started = partial(run, recipe)
+    return command.main(
+        recipe.name, recipe.description, recipe.config, recipe.demo_folder, RawSettings, started, arguments
     )
-    demo = f"default: the demo corpus, made in {recipe.demo_folder}"
-    parser.add_argument("--data", type=Path, help=f"the corpus ({demo})")
-    parser.add_argument(
-        "--out", type=Path, default=Path("runs", recipe.name), help="folder of the run (default: %(default)s)"
-    )
-    parser.add_argument("--config", type=Path, default=recipe.config, help="settings, TOML (default: %(default)s)")
-    parser.add_argument("--cache", type=Path, help="folder of decoded corpora (default: cache beside RUN)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes; 0 works in this one")
-    parser.add_argument("--resume", action="store_true", help="go on with a run that was broken off")
-    parser.add_argument("--skip-bad", action="store_true", help="leave out what cannot be read, and list it")
-    options, overrides = parser.parse_known_args(arguments)
-    console = Console()
-    try:
-        settings = settings_files.load(RawSettings, options.config, overrides)
-        run(recipe, settings, options, console)
-    except (CorpusError, CacheError, SettingsError, RunError, FileExistsError) as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        return 2
-    except KeyboardInterrupt:
-        console.print("Interrupted; the same command with --resume goes on from here.", highlight=False)
-        return 130
-    return 0
-
-
-class RunError(ValueError):
-    """The run's folder cannot be used; the message names it and the remedy."""
 
 
 def run(recipe: Recipe, settings: RawSettings, options: argparse.Namespace, console: Console) -> None:
     """The recipe, from the corpus to the report."""
     out: Path = options.out
-    _check_free(out, options.resume)
+    check_free(out, options.resume)
     if options.data is None:
         recipe.demo(recipe.demo_folder)
     corpus = recipe.read(options.data or recipe.demo_folder, skip_bad=options.skip_bad)
@@ -102,7 +60,7 @@ def run(recipe: Recipe, settings: RawSettings, options: argparse.Namespace, cons
         console.print(note, highlight=False)
     cache = raw_cache.build(
         corpus,
-        options.cache or out.parent / "cache",
+        options.cache,
         frames=settings.data.frames,
         size=settings.data.frame_size,
         jobs=max(1, options.workers),
@@ -110,7 +68,7 @@ def run(recipe: Recipe, settings: RawSettings, options: argparse.Namespace, cons
     )
     _try_noises(cache, settings)
     plans = _plans(recipe, corpus, cache, settings, out)
-    _claim_folder(out, settings, cache)
+    claim_folder(out, settings, cache.folder.name)
 
     folds = {plan.encoder_name: plan for plan in plans}.values()
     encoders = [_job(p, p.encoder_name, m, encoder_job, p, m) for m in ("video", "audio", "text") for p in folds]
@@ -134,40 +92,6 @@ def run(recipe: Recipe, settings: RawSettings, options: argparse.Namespace, cons
             f"{'✓' if claim['holds'] else '✗'} {claim['text']}: {measured} ({claim['required']})", highlight=False
         )
     console.print(f"[bold]Report:[/] {report}")
-
-
-def _check_free(out: Path, resume: bool) -> None:
-    if out.exists() and not out.is_dir():
-        raise RunError(f"{out} is a file; give --out a folder")
-    if not resume and out.is_dir() and any(out.iterdir()):
-        raise RunError(f"{out} is not empty: go on with it by --resume, or give another --out")
-
-
-def _claim_folder(out: Path, settings: RawSettings, cache: Cache) -> None:
-    """Write down what the run is; refuse to go on with a run that was something else."""
-    resolved = {"settings": settings_files.to_dict(settings), "corpus_digest": cache.folder.name}
-    file = out / "settings.json"
-    if file.exists():
-        before = read_json(file)
-        changed = sorted(_differences(before, resolved))
-        if changed:
-            raise RunError(f"{out} was started with other {', '.join(changed)}: give another --out, or what it had")
-    else:
-        write_json(file, resolved)
-    packages = {name: importlib.metadata.version(name) for name in ("noise-scheduler", *_PACKAGES)}
-    machine = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
-    write_json(out / "environment.json", machine | {"packages": packages})
-
-
-def _differences(before: Any, after: Any, name: str = "") -> list[str]:
-    if isinstance(before, dict) and isinstance(after, dict) and name != "settings.noise":
-        keys = sorted(before.keys() | after.keys())
-        return [
-            found
-            for key in keys
-            for found in _differences(before.get(key), after.get(key), f"{name}.{key}".lstrip("."))
-        ]
-    return [] if before == after else [name]
 
 
 def _try_noises(cache: Cache, settings: RawSettings) -> None:

@@ -48,8 +48,8 @@ def noise_label(name: str) -> str:
 
 
 def condition_label(part: str) -> str:
-    """The column head of a condition: initials with the words as a tooltip, others as they are. Markup."""
-    if not set(part) <= set(_WORDS):
+    """The column head of a condition: initials with the words as a tooltip, anything else as it is. Markup."""
+    if not set(part) <= _WORDS.keys():
         return text(part)
     words = " + ".join(_WORDS[letter] for letter in part)
     return f'<abbr title="{text(words)}">{text(part)}</abbr>'

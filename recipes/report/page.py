@@ -6,7 +6,7 @@ Public: `page`, `SYNTHETIC`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from noise_scheduler import NoiseScheduler
 from noise_scheduler.survey import survey
@@ -14,7 +14,7 @@ from noise_scheduler.survey import survey
 from . import charts
 from .gallery import gallery
 from .markup import document, figure, mean_std, number, percent, score_table, table, text
-from .results import Claim, Method, Results, Summary
+from .results import Claim, Method, Results, Summary, condition_groups
 from .scores import overview, robustness_tables, score_tables
 
 _RECONSTRUCTED = {
@@ -23,10 +23,14 @@ _RECONSTRUCTED = {
     "heldout/pooled": "held-out types",
     "missing/pooled": "missing",
 }
+_HEADLINES = {
+    "noisy": "With one or two of three modalities noisy",
+    "missing": "With one or two of three modalities missing",
+}
 SYNTHETIC = (
     '<aside class="banner" role="note"><b>All data are synthetic.</b> Faces are drawn, voices are spoken by a '
-    "machine and sentences come from templates. This report shows that the method works as a piece of machinery; "
-    "it says nothing about human emotion.</aside>"
+    "machine and sentences come from templates, or features from a generator of random vectors. This report shows that "
+    "the method works as a piece of machinery; it says nothing about human emotion.</aside>"
 )
 """The banner over figures of synthetic data. Markup."""
 
@@ -51,11 +55,11 @@ def page(results: Results, samples: Sequence[Mapping[str, Any]], scheduler: Nois
         "Schedule": _schedule(results, scheduler),
         "Corpus": _corpus(results),
         "Protocol": _protocol(results),
-        "Gallery": _gallery(samples, scheduler, results["labels"]),
+        "Gallery": _gallery(samples, scheduler, results["labels"]) if samples else "",
     }
     return document(
         f"Robustness report: {results['corpus']['name']}",
-        sections,
+        {name: section for name, section in sections.items() if section},
         banner=SYNTHETIC if results["corpus"]["synthetic"] else "",
         headline=_headline(results),
         overview=overview(results),
@@ -66,15 +70,19 @@ def _headline(results: Results) -> str:
     """What the run shows, in two sentences."""
     ours, *others = results["methods"]
     name, metric = results["metrics"][0]["name"], results["metrics"][0]["label"]
-    noisy = ours["scores"]["noisy/mean"][name]
-    rivals = sorted(100 * method["scores"]["noisy/mean"][name]["mean"] for method in others)
+    group, *more = condition_groups(ours)
+    noisy = ours["scores"][f"{group}/mean"][name]
+    rivals = sorted(100 * method["scores"][f"{group}/mean"][name]["mean"] for method in others)
     against = f"; the others reach {number(rivals[0])} to {number(rivals[-1])} %" if len(rivals) > 1 else ""
+    where = _HEADLINES.get(group, f"On the mean of the conditions {group}")
     shown = (
-        f"With one or two of three modalities noisy, <b>{text(ours['label'])}</b> reaches "
+        f"{text(where)}, <b>{text(ours['label'])}</b> reaches "
         f"<b>{percent(noisy)}&nbsp;%</b> {text(metric)}{against}. It has "
-        f"{percent(ours['scores']['clean'][name])}&nbsp;% on clean data and "
-        f"{percent(ours['scores']['missing/mean'][name])}&nbsp;% where modalities are missing."
+        f"{percent(ours['scores']['clean'][name])}&nbsp;% on clean data"
     )
+    if "missing" in more:
+        shown += f" and {percent(ours['scores']['missing/mean'][name])}&nbsp;% where modalities are missing"
+    shown += "."
     held, claims = sum(claim["holds"] for claim in results["claims"]), len(results["claims"])
     if not claims:
         return shown
@@ -145,14 +153,12 @@ def _curves(results: Results) -> str:
 
 
 def _confusions(results: Results) -> str:
-    conditions: tuple[tuple[Literal["clean", "noisy/pooled"], str], ...] = (
-        ("clean", "clean"),
-        ("noisy/pooled", "noisy, six conditions pooled"),
-    )
+    names = {"noisy/pooled": "noisy, six conditions pooled", "missing/pooled": "missing, six conditions pooled"}
     blocks = []
     for index, method in enumerate(results["methods"]):
         matrices = "".join(
-            _confusion(method["confusion"][condition], results["labels"], name) for condition, name in conditions
+            _confusion(counts, results["labels"], names.get(condition, condition))
+            for condition, counts in method["confusion"].items()
         )
         blocks.append(
             f'<div class="card"><h4>{charts.swatch(index, method)}</h4><div class="pair">{matrices}</div></div>\n'
@@ -244,7 +250,7 @@ def _unimodal(results: Results) -> str:
         for kind, on in kinds.items()
     ]
     if not rows:
-        return "<p>No single modality was tested in this run.</p>"
+        return ""
     body = [[head, *("–" if s is None else percent(s) for s in summaries)] for head, summaries in rows]
     head = ["Encoder", f"{metric} on clean data", f"{metric} on noisy data"]
     caption = f"{metric} of one modality alone, in per cent, mean ± standard deviation"
@@ -286,9 +292,9 @@ def _corpus(results: Results) -> str:
         ("Utterances", str(corpus["utterances"])),
         ("Per class", _counts(corpus["per_class"])),
         ("Per session", _counts(corpus["per_session"])),
-        ("Face crops", _counts(corpus["faces"]) or "–"),
+        ("Face crops", _counts(corpus["faces"])),
     ]
-    listed = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts)
+    listed = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts if value)
     notes = "".join(f"<li>{text(note)}</li>" for note in corpus["notes"])
     left_out = corpus["left_out"]
     if left_out:
@@ -302,7 +308,6 @@ def _corpus(results: Results) -> str:
 
 def _protocol(results: Results) -> str:
     protocol = results["protocol"]
-    low, high = min(protocol["noisy_levels"]), max(protocol["noisy_levels"])
     runs = [
         [f"{index}", str(run["seed"]), text(run["fold"]), *(str(run[part]) for part in ("train", "validation", "test"))]
         for index, run in enumerate(protocol["runs"], 1)
@@ -323,9 +328,15 @@ def _protocol(results: Results) -> str:
         f"<p><b>Protocol.</b> {text(protocol['name'])}.</p>"
         f"<p><b>Held-out types of noise.</b> {unseen}.</p>"
         f"<p><b>Selection.</b> {text(protocol['selection'])}</p>"
-        f"<p><b>Noisy test data.</b> {protocol['views']} views of each test utterance in each of the six conditions, "
-        f"at levels from {low:g} to {high:g}, the same for all methods. Curves are measured at levels {levels}.</p>"
     )
+    if protocol["noisy_levels"]:
+        low, high = min(protocol["noisy_levels"]), max(protocol["noisy_levels"])
+        facts += (
+            f"<p><b>Noisy test data.</b> {protocol['views']} views of each test utterance in each of the six "
+            f"conditions, at levels from {low:g} to {high:g}, the same for all methods."
+            + (f" Curves are measured at levels {levels}." if levels else "")
+            + "</p>"
+        )
     return (
         facts
         + table("Methods", ["Method", "Encoders trained on", "Fusion trained on", "Parameters"], methods)

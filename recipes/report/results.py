@@ -11,6 +11,7 @@ Conditions are named by the initials of the modalities that are touched, the oth
     noisy/mean   noisy/pooled            the mean of the six; all views of the six as one test set
     heldout/…                            the same under types of noise that nothing was trained on, if there are any
     missing/a … missing/vt, missing/mean, missing/pooled              those modalities are absent
+    GROUP/PART, GROUP/mean, GROUP/pooled                              what the protocol judges beside or instead
 
 or, where the protocol has them, by rates and names, with mean and pooled too:
 
@@ -21,7 +22,7 @@ or, where the protocol has them, by rates and names, with mean and pooled too:
 
 What the scores are is said by `metrics`; the first of them is the headline, a share in [0, 1] of which more is better.
 
-Public: `read_results`, `Results` and its parts, `ResultsError`, `SCHEMA`, `SIX`, `CONDITIONS`.
+Public: `read_results`, `Results` and its parts, `condition_groups`, `ResultsError`, `SCHEMA`, `SIX`, `CONDITIONS`.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ CONDITIONS = (
     "clean",
     *(f"{group}/{part}" for group in ("noisy", "missing") for part in (*SIX, "mean", "pooled")),
 )
+"""Those of the raw path; others have ``clean`` and one group at least, with its mean."""
 
 
 class ResultsError(ValueError):
@@ -103,7 +105,7 @@ class Protocol(TypedDict):
     """One sentence: how the model of a run is chosen."""
     selected_on_test: bool
     noisy_levels: list[float]
-    """Least and greatest level of the noisy test views."""
+    """Least and greatest level of the noisy test views; empty where there are none."""
     views: int
     """Noisy test views per utterance and condition."""
     curve_levels: list[float]
@@ -134,9 +136,9 @@ class Method(TypedDict):
     """What its fusion was trained on."""
     parameters: int
     scores: dict[str, dict[str, Summary]]
-    """By condition, all of `CONDITIONS` at least, and metric."""
-    confusion: dict[Literal["clean", "noisy/pooled"], list[list[int]]]
-    """Counts summed over the runs; rows are the truth, in the order of `Results.labels`."""
+    """By condition, those of `condition_groups` for every method, and metric."""
+    confusion: dict[str, list[list[int]]]
+    """By condition, counts summed over the runs; rows are the truth, in the order of `Results.labels`."""
     calibration_error: dict[str, Summary]
     """By condition, the expected calibration error (Guo et al., ICML 2017) in [0, 1]; empty for a value."""
     reliability: dict[str, dict[str, Summary]]
@@ -228,6 +230,16 @@ def read_results(path: Path) -> Results:
     return typing.cast(Results, content)
 
 
+def condition_groups(method: Method) -> dict[str, tuple[str, ...]]:
+    """Group → its parts, in the order of the method's scores; ``clean`` is in none."""
+    groups: dict[str, tuple[str, ...]] = {}
+    for condition in method["scores"]:
+        group, _, part = condition.partition("/")
+        if part:
+            groups[group] = (*groups.get(group, ()), part)
+    return groups
+
+
 def _check(value: Any, expected: Any, where: str) -> None:
     """Raise ValueError unless `value` is what the annotation `expected` says."""
     origin, arguments = typing.get_origin(expected), typing.get_args(expected)
@@ -266,9 +278,12 @@ def _check_shapes(results: Results) -> None:
     for name, value in filled.items():
         if not value:
             raise ValueError(f"{name} is empty")
+    groups = condition_groups(results["methods"][0])
+    if not groups or any("mean" not in parts for parts in groups.values()):
+        raise ValueError("scores need a condition GROUP/mean for each group, and one group at least")
     for method in results["methods"]:
         where = f"method {method['name']!r}"
-        for condition in CONDITIONS:
+        for condition in ("clean", *(f"{group}/{part}" for group, parts in groups.items() for part in parts)):
             scores = _get(method["scores"], condition, f"{where}: scores")
             for metric in results["metrics"]:
                 values = _get(scores, metric["name"], f"{where}: scores[{condition!r}]")["values"]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from . import charts, robustness
 from .markup import condition_label, figure, number, score_table, text
-from .results import Results, Summary
+from .results import Results, Summary, condition_groups
 
 _DONE = {
     "noisy": "the named modalities noisy, the others clean",
@@ -61,9 +61,8 @@ def score_tables(results: Results) -> str:
         label, unit = text(metric["label"]), " in per cent" if metric["percent"] else ""
         scale, decimals = (100.0, 1) if metric["percent"] else (1.0, 3)
         tables.append(f"<h3>{label}</h3><p>{label}: {text(metric['meaning'])}.</p>")
-        for group, own in _groups(results).items():
-            first = ("clean",) if group == "noisy" else ()
-            parts = (*own, "mean", "pooled")
+        for place, (group, parts) in enumerate(_groups(results).items()):
+            first = () if place else ("clean",)
             conditions = (*first, *(f"{group}/{part}" for part in parts))
             rows: list[tuple[str, list[Summary | None]]] = [
                 (charts.swatch(index, method), [method["scores"][c][metric["name"]] for c in conditions])
@@ -75,9 +74,9 @@ def score_tables(results: Results) -> str:
             lowest = not metric["higher_is_better"]
             tables.append(score_table(caption, head, rows, scale=scale, decimals=decimals, lowest=lowest))
     note = (
-        "<p>a, v, t: audio, video, text. <i>Mean</i> is the mean of a table's conditions, <i>pooled</i> takes all "
-        f"their test views as one set. Mean ± standard deviation over {_runs(results)}; the best of a column is "
-        "bold.</p>"
+        "<p>a, v, t: audio, video, text. <i>Mean</i> is the mean of a table's conditions (of the six, where avt stands "
+        "beside them), <i>pooled</i> takes all their test views as one set. Mean ± standard deviation over "
+        f"{_runs(results)}; the best of a column is bold.</p>"
     )
     return note + "".join(tables)
 
@@ -109,14 +108,9 @@ def robustness_tables(results: Results) -> str:
 
 
 def _groups(results: Results) -> dict[str, tuple[str, ...]]:
-    """The groups of conditions of a run with their parts, without mean and pooled."""
-    found: dict[str, list[str]] = {}
-    for condition in results["methods"][0]["scores"]:
-        group, _, part = condition.partition("/")
-        if part not in ("", "mean", "pooled"):
-            found.setdefault(group, []).append(part)
-    known = [group for group in _DONE if group in found]
-    return {group: tuple(found[group]) for group in dict.fromkeys([*known, *found])}
+    """The groups of conditions of a run with their parts, known ones first."""
+    found = condition_groups(results["methods"][0])
+    return {group: found[group] for group in dict.fromkeys([*(g for g in _DONE if g in found), *found])}
 
 
 def _runs(results: Results) -> str:

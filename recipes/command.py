@@ -1,0 +1,115 @@
+"""The command line that recipes share, and the folder that a run claims.
+
+Public: `main`, `RunError`, `check_free`, `claim_folder`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import os
+import platform
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.markup import escape
+
+from recipes import settings as settings_files
+from recipes.corpora import CorpusError
+from recipes.corpora.cache import CacheError
+from recipes.files import read_json, write_json
+from recipes.settings import SettingsError
+
+Settings = TypeVar("Settings")
+
+_PACKAGES = (
+    "numpy",
+    "torch",
+    "lightning",
+    "torchmetrics",
+    "opencv-python-headless",
+    "scipy",
+    "av",
+    "nlpaug",
+    "pyroomacoustics",
+)
+
+
+class RunError(ValueError):
+    """The run's folder cannot be used; the message names it and the remedy."""
+
+
+def main(
+    name: str,
+    description: str,
+    config: Path,
+    demo: Path,
+    settings_class: type[Settings],
+    run: Callable[[Settings, argparse.Namespace, Console], None],
+    arguments: Sequence[str] | None,
+) -> int:
+    """Run a recipe; gives the exit code: 0 done, 2 wrong input, 130 interrupted.
+
+    `run` is given the settings and the options data, out, cache, workers, resume and skip_bad.
+    """
+    parser = argparse.ArgumentParser(
+        prog=f"python -m recipes.{name}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--data", type=Path, help=f"the corpus (default: a demo corpus, made in {demo})")
+    parser.add_argument("--out", type=Path, default=Path("runs", name), help="folder of the run (default: %(default)s)")
+    parser.add_argument("--config", type=Path, default=config, help="settings, TOML (default: %(default)s)")
+    parser.add_argument("--cache", type=Path, help="folder of decoded corpora (default: cache beside RUN)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes; 0 works in this one")
+    parser.add_argument("--resume", action="store_true", help="go on with a run that was broken off")
+    parser.add_argument("--skip-bad", action="store_true", help="leave out what cannot be read, and list it")
+    options, overrides = parser.parse_known_args(arguments)
+    options.cache = options.cache or options.out.parent / "cache"
+    console = Console()
+    try:
+        run(settings_files.load(settings_class, options.config, overrides), options, console)
+    except (CorpusError, CacheError, SettingsError, RunError, FileExistsError) as error:
+        Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        return 2
+    except KeyboardInterrupt:
+        console.print("Interrupted; the same command with --resume goes on from here.", highlight=False)
+        return 130
+    return 0
+
+
+def check_free(out: Path, resume: bool) -> None:
+    """Raise RunError where `out` is a file, or a folder that holds something and is not to be gone on with."""
+    if out.exists() and not out.is_dir():
+        raise RunError(f"{out} is a file; give --out a folder")
+    if not resume and out.is_dir() and any(out.iterdir()):
+        raise RunError(f"{out} is not empty: go on with it by --resume, or give another --out")
+
+
+def claim_folder(out: Path, settings: Any, corpus_digest: str) -> None:
+    """Write down what the run is; raise RunError where the folder holds a run that was something else."""
+    resolved = {"settings": settings_files.to_dict(settings), "corpus_digest": corpus_digest}
+    file = out / "settings.json"
+    if file.exists():
+        before = read_json(file)
+        changed = sorted(_differences(before, resolved))
+        if changed:
+            raise RunError(f"{out} was started with other {', '.join(changed)}: give another --out, or what it had")
+    else:
+        write_json(file, resolved)
+    packages = {name: importlib.metadata.version(name) for name in ("noise-scheduler", *_PACKAGES)}
+    machine = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
+    write_json(out / "environment.json", machine | {"packages": packages})
+
+
+def _differences(before: Any, after: Any, name: str = "") -> list[str]:
+    if isinstance(before, dict) and isinstance(after, dict) and name != "settings.noise":
+        keys = sorted(before.keys() | after.keys())
+        return [
+            found
+            for key in keys
+            for found in _differences(before.get(key), after.get(key), f"{name}.{key}".lstrip("."))
+        ]
+    return [] if before == after else [name]
