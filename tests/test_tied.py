@@ -11,6 +11,7 @@ from noise_scheduler import registry
 from noise_scheduler.record import Record
 from noise_scheduler.sample import SampleError
 from noise_scheduler.survey import survey
+from noise_scheduler.tied import untied
 
 RATE = 8000
 SPEECH = np.random.default_rng(0).standard_normal(2 * RATE).astype(np.float32) * np.float32(0.1)
@@ -288,3 +289,12 @@ def test_recogniser_errors_follow_the_signal_to_noise_ratio():
         assert expected == pytest.approx(DEFAULT.wer(records[0].hits[:1]))
         assert np.mean([record.hits[1].achieved["wer"] for record in records]) == pytest.approx(expected, abs=0.08)
     assert tied.from_dict(tied.to_dict()) == tied
+
+
+def test_untied_stands_alone_unless_it_hears():
+    alone = untied(Shout("audio"))
+    assert alone == Shout()
+    assert ns.corrupt(TEXT, alone, level=1.0) == TEXT.upper()
+    assert untied(alone) is alone
+    with pytest.raises(ValueError, match="Loudness hears the noisy audio of a sample"):
+        untied(Loudness())
