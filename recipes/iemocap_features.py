@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from recipes.corpora import mmin
@@ -37,7 +38,7 @@ RECIPE = Recipe(
     task=_task,
     config=Path(__file__).parent / "configs" / "iemocap_features_nmer.toml",
     read=_read,
-    demo=write_mmin,
+    demo=partial(write_mmin, utterances=200),
     demo_path=Path("data/demo_mmin"),
     description=__doc__,
 )

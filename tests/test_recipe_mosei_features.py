@@ -32,13 +32,13 @@ def test_lost_steps(release, tmp_path):
     )
     assert code == 0
     (method,) = results["methods"]
-    assert list(method["scores"]) == ["clean", *(f"lost steps/{p}" for p in ("0", "0.5", "0.9", "mean", "pooled"))]
-    assert method["scores"]["lost steps/0"] == method["scores"]["clean"]
-    assert method["scores"]["lost steps/0.9"]["mae"] != method["scores"]["clean"]["mae"]
+    assert list(method["scores"]) == ["clean", *(f"dropped/{p}" for p in ("0", "0.5", "0.9", "mean", "pooled"))]
+    assert method["scores"]["dropped/0"] == method["scores"]["clean"]
+    assert method["scores"]["dropped/0.9"]["mae"] != method["scores"]["clean"]["mae"]
     (curve,) = results["curves"]
     assert (curve["noise"], curve["levels"]) == ("feature/step_loss", [0.0, 0.5, 0.9])
     assert results["protocol"]["runs"][0]["fold"] == "standard"
-    assert "lost steps" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "dropped" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
 
 
 def test_missing_rates_and_unequal_rates(release, tmp_path):
@@ -46,8 +46,8 @@ def test_missing_rates_and_unequal_rates(release, tmp_path):
     code, results = run(release, tmp_path / "run", "missing_rates", rates, '--methods=["nmer"]')
     assert code == 0
     (method,) = results["methods"]
-    assert method["scores"]["missing rate/0"] == method["scores"]["clean"]
-    assert "unequal/a=0.2 v=0.5 t=0.8" in method["scores"]
+    assert method["scores"]["missing_rate/0"] == method["scores"]["clean"]
+    assert "unequal_rate/a0.2-v0.5-t0.8" in method["scores"]
     assert method["latent"]["size"] == 32
     assert results["protocol"]["name"] == "missing rates 0.0–0.7, one modality at least kept"
 
@@ -70,4 +70,4 @@ def test_learning_happens(tmp_path):
     assert code == 0
     noisy, clean = results["methods"]
     assert noisy["scores"]["clean"]["pearson_r"]["mean"] > 0.5
-    assert noisy["scores"]["lost steps/mean"]["mae"]["mean"] < clean["scores"]["lost steps/mean"]["mae"]["mean"]
+    assert noisy["scores"]["dropped/mean"]["mae"]["mean"] < clean["scores"]["dropped/mean"]["mae"]["mean"]

@@ -133,7 +133,7 @@ def test_unequal_rates_keep_one_modality():
 
 def test_lost_steps_are_zero_vectors_at_the_rate(corpora):
     _, corpus = corpora["iemocap_features"]
-    noise = view_schedulers(EvaluationSettings(missing=False, loss_rates=(0.3,)))["lost steps 0.3"]
+    noise = view_schedulers(EvaluationSettings(missing=False, loss_rates=(0.3,)))["dropped 0.3"]
     sequences = Sequences(corpus, np.arange(60), noise)
     shares = {modality: [] for modality in MODALITIES}
     for index in range(60):

@@ -6,9 +6,9 @@ says in which modalities an utterance shows it; the others are clean. Names are 
     clean                            all modalities as released
     T=20 gaussian/a … vt, avt        the named modalities under the β schedule over T steps, at a level drawn evenly
     missing/a … vt                   the named modalities absent
-    missing rate/0.3                 a share of all modalities absent, at least one kept
-    unequal/a=0.1 v=0.5 t=0.3        each modality absent at a rate of its own, at least one kept
-    lost steps/0.3                   a share of the steps of every modality lost
+    missing_rate/0.3                 a share of all modalities absent, at least one kept
+    unequal_rate/a0.1-v0.5-t0.3     each modality absent at a rate of its own, at least one kept
+    dropped/0.3                     a share of the steps of every modality lost
 
 The draws depend on the utterance alone (seed `EVALUATION_SEED`), so that all methods and runs are judged alike.
 
@@ -59,13 +59,12 @@ def judged_conditions(settings: EvaluationSettings) -> tuple[JudgedCondition, ..
         found.append(JudgedCondition(f"{view}/avt", view, fixed(MODALITIES)))
     if settings.missing:
         found += [JudgedCondition(f"missing/{part}", MISSING, fixed(subset)) for part, subset in SIX.items()]
-    found += [JudgedCondition(f"missing rate/{rate:g}", MISSING, missing_rate(rate)) for rate in settings.missing_rates]
+    found += [JudgedCondition(f"missing_rate/{rate:g}", MISSING, missing_rate(rate)) for rate in settings.missing_rates]
     for rates in settings.unequal_rates:
-        part = " ".join(f"{modality[0]}={rates[modality]:g}" for modality in MODALITIES)
-        found.append(JudgedCondition(f"unequal/{part}", MISSING, _unequal(rates)))
+        part = "-".join(f"{modality[0]}{rates[modality]:g}" for modality in MODALITIES)
+        found.append(JudgedCondition(f"unequal_rate/{part}", MISSING, _unequal(rates)))
     found += [
-        JudgedCondition(f"lost steps/{rate:g}", f"lost steps {rate:g}", fixed(MODALITIES))
-        for rate in settings.loss_rates
+        JudgedCondition(f"dropped/{rate:g}", f"dropped {rate:g}", fixed(MODALITIES)) for rate in settings.loss_rates
     ]
     return tuple(found)
 
@@ -79,7 +78,7 @@ def view_schedulers(settings: EvaluationSettings) -> dict[str, NoiseScheduler]:
             dict.fromkeys(MODALITIES, noise), level=uniform(0, 1), condition=fixed(MODALITIES), seed=EVALUATION_SEED
         )
     for rate in settings.loss_rates:
-        schedulers[f"lost steps {rate:g}"] = NoiseScheduler(
+        schedulers[f"dropped {rate:g}"] = NoiseScheduler(
             dict.fromkeys(MODALITIES, "feature/step_loss"),
             level=rate,
             condition=fixed(MODALITIES),

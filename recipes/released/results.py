@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from recipes.corpora.features import MODALITIES
 from recipes.files import read_json
 from recipes.metrics import area_under_curve, summary
 from recipes.raw.methods import Method
@@ -116,8 +115,8 @@ def _curves(plans: Sequence[RunPlan], judged: Mapping[str, Sequence[Mapping[str,
     for kind in evaluation.noise_types:
         points = [(float(steps), f"T={steps} {kind}/mean") for steps in sorted(evaluation.steps)]
         lines.append((f"feature/beta_schedule, {kind}", "T", points))
-    lines.append(("feature/missing", "rate", [(rate, f"missing rate/{rate:g}") for rate in evaluation.missing_rates]))
-    lines.append(("feature/step_loss", "rate", [(rate, f"lost steps/{rate:g}") for rate in evaluation.loss_rates]))
+    lines.append(("feature/missing", "rate", [(rate, f"missing_rate/{rate:g}") for rate in evaluation.missing_rates]))
+    lines.append(("feature/step_loss", "rate", [(rate, f"dropped/{rate:g}") for rate in evaluation.loss_rates]))
     curves = []
     for noise, scale, points in lines:
         conditions = {0.0: "clean"} | {float(level): condition for level, condition in points}
@@ -130,7 +129,5 @@ def _curves(plans: Sequence[RunPlan], judged: Mapping[str, Sequence[Mapping[str,
                 "score": [summary(at) for at in zip(*values, strict=True)],
                 "area": summary([area_under_curve(levels, line) for line in values]),
             }
-        curves.append(
-            {"modality": "+".join(MODALITIES), "noise": noise, "scale": scale, "levels": levels, "methods": methods}
-        )
+        curves.append({"modality": "all", "noise": noise, "scale": scale, "levels": levels, "methods": methods})
     return curves
