@@ -1,12 +1,11 @@
 """Is the auto-encoder one? Accuracy cannot tell; these can.
 
-Public: `active_dimensions`, `kl_per_dimension`, `reconstruction_r2`, `reconstruction_gain`, `reliability_correlation`.
+Public: `active_dimensions`, `kl_per_dimension`, `reconstruction_r2`, `reconstruction_gain`.
 Reference: Burda, Grosse and Salakhutdinov, ICLR 2016, 5.2 (active units).
 """
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 
@@ -53,30 +52,6 @@ def reconstruction_gain(reconstruction: Tensor, noisy: Tensor, target: Tensor) -
     worth having has a gain above 0, and an R² above 0, that of the mean.
     """
     return reconstruction_r2(reconstruction, target) - reconstruction_r2(noisy, target)
-
-
-def reliability_correlation(reliability: Tensor, level: Tensor) -> float:
-    """Spearman's rank correlation of unreliability, 1 − `reliability` (N,), with the true level (N,) of noise.
-
-    1 when reliability falls strictly with the level; ties have their mean rank. Give the rows where the modality is
-    present. Raises ValueError on other shapes, fewer than two rows, or where either does not vary.
-    """
-    if reliability.ndim != 1 or reliability.shape != level.shape or len(level) < 2:
-        raise ValueError(
-            f"expected two vectors of one length from 2 on, got {tuple(reliability.shape)} and {tuple(level.shape)}"
-        )
-    ranks = torch.stack([_ranks(-reliability), _ranks(level)])
-    centred = ranks - ranks.mean(dim=1, keepdim=True)
-    norms = centred.norm(dim=1)
-    if bool((norms == 0).any()):
-        raise ValueError("reliability or level does not vary over the rows: their correlation is undefined")
-    return float((centred[0] * centred[1]).sum() / norms.prod())
-
-
-def _ranks(values: Tensor) -> Tensor:
-    ordered = values.sort().values
-    below = torch.searchsorted(ordered, values)
-    return (below + torch.searchsorted(ordered, values, right=True)).double() / 2
 
 
 def _check_rows(values: Tensor) -> None:

@@ -80,12 +80,14 @@ def student_loss(
     label: Tensor,
     weights: LossWeights = DEFAULT_WEIGHTS,
     class_weight: Tensor | None = None,
+    level: Mapping[str, Tensor] | None = None,
     probed: Mapping[str, Tensor] | None = None,
 ) -> Loss:
     """Stage 2, under noise: `cross_entropy`, `unimodal`, `kl`, `reconstruction`, `invariance`, and `fusion`'s own.
 
     `teacher` is the frozen teacher's output on the clean features of the same rows; None leaves out the terms
-    towards it. `probed` is what a `NoiseProbe` gives. Raises ValueError when the teacher's joint representation
+    towards it. `level` is that of the noise, (B,) float32 in [0, 1] per modality, where the records are known; `probed`
+    is what a `NoiseProbe` gives. Raises ValueError when the teacher's joint representation
     has another width, or when `class_weight` is given in regression.
     """
     terms = _prediction(output, label, class_weight)
@@ -103,7 +105,7 @@ def student_loss(
     if teacher is not None and output.invariant is not None and teacher.invariant is not None:
         terms["invariance"] = (output.invariant - teacher.invariant.detach()).square().mean()
     if teacher is not None:
-        own = own | fusion.student_terms(output, teacher)
+        own = own | fusion.student_terms(output, teacher, level)
     return _weigh(terms, own, fusion, weights)
 
 

@@ -183,7 +183,7 @@ class _FusionTraining(Training):
             return teacher_loss(fusion, output, label, weights, self.class_weight)
         level = torch.stack([shown.level[name] for name in MODALITIES], dim=1)
         probed = None if self.probe is None else self.probe(output, level)
-        return student_loss(fusion, output, target, label, weights, self.class_weight, probed)
+        return student_loss(fusion, output, target, label, weights, self.class_weight, shown.level, probed)
 
     def on_train_batch_end(self, *_: Any) -> None:
         self._average[0].update_parameters(self.model.fusion)

@@ -10,7 +10,6 @@ from models.diagnostics import (
     kl_per_dimension,
     reconstruction_gain,
     reconstruction_r2,
-    reliability_correlation,
 )
 
 
@@ -53,22 +52,3 @@ def test_reconstruction_gain_is_over_what_was_not_repaired() -> None:
     assert reconstruction_gain(target, mean, target) == pytest.approx(1)
     assert reconstruction_gain(mean, target, target) == pytest.approx(-1)
     assert reconstruction_gain(mean, mean, target) == 0
-
-
-def test_reliability_correlation_on_golden_input() -> None:
-    level = torch.tensor([0.0, 0.1, 0.5, 1.0])
-    assert reliability_correlation(torch.tensor([0.9, 0.8, 0.3, 0.1]), level) == pytest.approx(1)
-    assert reliability_correlation(torch.tensor([0.1, 0.3, 0.8, 0.9]), level) == pytest.approx(-1)
-    # Ranks of 1 - reliability 2, 1, 4, 3: Spearman 1 - 6 * 4 / 60.
-    assert reliability_correlation(torch.tensor([0.8, 0.9, 0.1, 0.3]), level) == pytest.approx(0.6)
-    # Ties: ranks 1.5, 1.5, 3.5, 3.5 against 1 to 4.
-    assert reliability_correlation(torch.tensor([0.9, 0.9, 0.2, 0.2]), level) == pytest.approx(0.894427, abs=1e-6)
-
-
-def test_reliability_correlation_names_what_is_wrong() -> None:
-    with pytest.raises(ValueError, match="does not vary"):
-        reliability_correlation(torch.ones(4), torch.arange(4.0))
-    with pytest.raises(ValueError, match="one length"):
-        reliability_correlation(torch.ones(4), torch.arange(3.0))
-    with pytest.raises(ValueError, match="one length"):
-        reliability_correlation(torch.ones(1), torch.ones(1))

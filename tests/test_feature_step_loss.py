@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,6 @@ def test_steps_are_lost_whole_at_the_rate_of_the_level(level):
 def test_what_is_lost_stays_lost_as_the_level_rises_and_all_is_lost_at_1():
     x = np.ones((500, 2), np.float32)
     lost = [StepLoss()(x, level, stream())[0][:, 0] == 0 for level in (0.1, 0.4, 0.9, 1.0)]
-    for fewer, more in zip(lost[:-1], lost[1:], strict=True):
+    for fewer, more in itertools.pairwise(lost):
         assert (fewer <= more).all()
     assert lost[-1].all()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 import torch
 from torch import Tensor
@@ -27,7 +29,9 @@ class Own(Fusion):
     def forward(self, features: object, present: object, *, generator: object = None) -> FusionOutput:
         raise NotImplementedError
 
-    def student_terms(self, output: FusionOutput, teacher: FusionOutput) -> dict[str, Tensor]:
+    def student_terms(
+        self, output: FusionOutput, teacher: FusionOutput, level: Mapping[str, Tensor] | None
+    ) -> dict[str, Tensor]:
         return {"extra": (output.joint - teacher.joint).abs().mean(dim=1)}
 
 
@@ -100,7 +104,7 @@ def test_losses_leave_out_what_a_fusion_does_not_have() -> None:
     assert list(student_loss(concat, output, target, label).terms) == ["cross_entropy"]
     assert set(teacher_loss(experts, target, label).terms) == {"cross_entropy", "unimodal", "invariance"}
     student = nmer(features, present)
-    assert not {"reconstruction", "uncertainty"} & set(student_loss(nmer, student, None, label).terms)
+    assert not {"reconstruction", "reliability"} & set(student_loss(nmer, student, None, label).terms)
     with pytest.raises(ValueError, match="same hidden width"):
         student_loss(nmer, student, output, label)
 

@@ -54,21 +54,7 @@ def blank(x: Tensor, level: Tensor, generator: torch.Generator) -> Tensor:
     return torch.where(torch.rand(x.shape, generator=generator) < level, 0.0, x)
 
 
-def impulse(x: Tensor, level: Tensor, generator: torch.Generator) -> Tensor:
-    spikes = 3 * torch.randn(x.shape, generator=generator).sign()
-    return torch.where(torch.rand(x.shape, generator=generator) < 0.7 * level, spikes, x)
-
-
-def offset(x: Tensor, level: Tensor, generator: torch.Generator) -> Tensor:
-    return x + 2 * level * torch.randn(1, x.shape[1], generator=generator)
-
-
-def smear(x: Tensor, level: Tensor, generator: torch.Generator) -> Tensor:
-    return x.lerp(x.roll(1, dims=1), level.expand_as(x))
-
-
 TRAINED_ON: Sequence[Noise] = (gaussian, blank)
-HELD_OUT: Mapping[str, Noise] = {"impulse": impulse, "offset": offset, "smear": smear}
 
 
 def corrupt(
@@ -107,11 +93,11 @@ def train_student(student: Fusion, teacher: Experts, weights: LossWeights = DEFA
             optimiser.zero_grad()
             rows = torch.randperm(len(label), generator=generator)[:96]
             views = {name: x[rows] for name, x in features.items()}
-            noisy, _ = corrupt(views, TRAINED_ON, generator)
+            noisy, level = corrupt(views, TRAINED_ON, generator)
             kept = {name: torch.rand(len(rows), generator=generator) > 0.1 for name in DIMS}
             output = student(noisy, kept, generator=generator)
             with torch.no_grad():
                 target = teacher(views, {name: torch.ones_like(mask) for name, mask in kept.items()})
-            student_loss(student, output, target, label[rows], weights).total.backward()
+            student_loss(student, output, target, label[rows], weights, level=level).total.backward()
             optimiser.step()
     student.eval()

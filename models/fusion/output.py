@@ -95,9 +95,11 @@ class Fusion(nn.Module, ABC):
     ) -> FusionOutput:
         """Fuse (B, D_m) features; `generator` draws the latent in training (dropout uses torch's own)."""
 
-    def student_terms(self, output: FusionOutput, teacher: FusionOutput) -> dict[str, Tensor]:
-        """(B,) losses of its own towards the clean teacher's output for the same rows; one named like a usual
-        term (`reconstruction`, `invariance`) replaces it."""
+    def student_terms(
+        self, output: FusionOutput, teacher: FusionOutput, level: Mapping[str, Tensor] | None
+    ) -> dict[str, Tensor]:
+        """(B,) losses of its own towards the clean teacher's output for the same rows, and towards the `level` of
+        noise (B,) per modality where it is known; one named like a usual term replaces it."""
         return {}
 
 

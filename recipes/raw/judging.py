@@ -5,7 +5,7 @@ Public: `judge_model`, `judge_unimodal`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,14 @@ from torch import Tensor
 from models.diagnostics import active_dimensions, reconstruction_r2
 from models.encoders import UnimodalClassifier
 from models.model import EmotionModel
+from noise_scheduler.registry import name_of
 from recipes.corpora.cache import Cache
 from recipes.metrics.robustness import spearman
 from recipes.raw.bank import load_bank
-from recipes.raw.conditions import SIX, SUBSETS, Bank, groups, inputs, judge, predict
+from recipes.raw.conditions import Bank, groups, judge, predict
 from recipes.raw.plan import RunPlan
 from recipes.raw.settings import MODALITIES
-from recipes.raw.views import curve_noises
+from recipes.raw.views import curve_noises, evaluation_scheduler
 
 
 def judge_model(
@@ -42,7 +43,7 @@ def judge_model(
         },
         "curves": _curves(plan, model, test, curves, label),
         "calibration_error": {name: plan.task.calibration_error(one["outputs"], one["label"]) for name, one in whole},
-        "reliability": _reliability(model, test),
+        "reliability": _reliability(plan, model, test, curves),
         "latent": None,
     }
     if predict(model, test, "clean").mean is not None:
@@ -69,44 +70,53 @@ def _curves(plan: RunPlan, model: EmotionModel, test: Bank, curves: Bank, label:
     """Noise → headline at each level of the settings, only its modality being noisy."""
     result: dict[str, list[float]] = {}
     for modality in MODALITIES:
-        views = iter(range(curves[modality]["views"].shape[1]))
-        for noise in curve_noises(plan.settings, modality):
-            result[noise] = []
-            for _ in plan.settings.evaluation.curve_levels:
-                view = next(views)
-                noisy = dict(curves[modality]) | {
-                    "clean": curves[modality]["views"][:, view],
-                    "clean_present": curves[modality]["views_present"][:, view],
-                }
-                outputs = predict(model, {**test, modality: noisy}, "clean").logits.numpy()
-                result[noise].append(plan.task.score(outputs, label)[plan.task.headline])
+        for noise, view in _curve_views(plan, curves, modality):
+            outputs = predict(model, {**test, modality: view}, "clean").logits.numpy()
+            result.setdefault(noise, []).append(plan.task.score(outputs, label)[plan.task.headline])
     return result
 
 
-def _reliability(model: EmotionModel, test: Bank) -> dict[str, dict[str, float]] | None:
-    """Group → modality → rank correlation of its reliability with how clean it is, over clean and noisy test views.
+def _curve_views(plan: RunPlan, curves: Bank, modality: str) -> Iterator[tuple[str, Mapping[str, Tensor]]]:
+    """(noise, its view of a modality) per noise and level, in their order; the view stands where the clean rows do."""
+    levels = len(plan.settings.evaluation.curve_levels)
+    noises = [noise for noise in curve_noises(plan.settings, modality) for _ in range(levels)]
+    for view, noise in enumerate(noises):
+        names = {"clean": "views", "clean_present": "views_present", "clean_level": "views_level"}
+        yield noise, dict(curves[modality]) | {new: curves[modality][name][:, view] for new, name in names.items()}
 
-    None for a model that gives no reliability. Views in which the modality is absent do not count.
+
+def _reliability(plan: RunPlan, model: EmotionModel, test: Bank, curves: Bank) -> dict[str, dict[str, float]] | None:
+    """Group → modality → rank correlation of its reliability with how clean it is.
+
+    Over the test rows under every noise of the group at level 0 and the levels of the curves, which span the scale;
+    rows in which the modality is absent do not count. None for a model that gives no reliability.
     """
     if predict(model, test, "clean").reliability is None:
         return None
-    result: dict[str, dict[str, float]] = {}
-    for group in groups(test):
-        if group not in SUBSETS:
-            continue
-        result[group] = {}
-        for initials, (modality, *others) in SIX.items():
-            if others:
-                continue
-            reliability, level = [], []
-            for condition in ("clean", f"{group}/{initials}"):
-                shown = inputs(test, condition)
-                there = shown.present[modality]
-                given = _given(predict(model, test, condition).reliability)
-                reliability.append(given[modality][there])
-                level.append(shown.level[modality][there])
-            result[group][modality] = spearman(torch.cat(reliability).numpy(), 1 - torch.cat(level).numpy())
-    return result
+    held_out = set()
+    if plan.settings.held_out:
+        unseen = evaluation_scheduler(plan.settings, held_out=True)
+        held_out = {name_of(noise) for mixture in unseen.noises.values() for noise in mixture.noises}
+    found: dict[str, dict[str, tuple[list[Tensor], list[Tensor]]]] = {}
+    for modality in MODALITIES:
+        clean = dict(test[modality]) | {"clean_level": torch.zeros(len(test[modality]["clean"]))}
+        seen = set()
+        for noise, view in _curve_views(plan, curves, modality):
+            group = found.setdefault("heldout" if noise in held_out else "noisy", {})
+            reliability, level = group.setdefault(modality, ([], []))
+            for shown in [view] if noise in seen else [clean, view]:
+                there = shown["clean_present"]
+                said = _given(predict(model, {**test, modality: shown}, "clean").reliability)
+                reliability.append(said[modality][there])
+                level.append(shown["clean_level"][there])
+            seen.add(noise)
+    return {
+        group: {
+            modality: spearman(torch.cat(reliability).numpy(), 1 - torch.cat(level).numpy())
+            for modality, (reliability, level) in by_modality.items()
+        }
+        for group, by_modality in found.items()
+    }
 
 
 def _latent(model: EmotionModel, teacher: EmotionModel, test: Bank, clean_test: Bank) -> dict[str, Any]:

@@ -234,8 +234,8 @@ def _confidence(methods: Sequence[Method]) -> str:
             for index, method in telling
         ]
         caption = (
-            "Does reliability tell? Rank correlation of a modality's reliability with how clean it is, over clean and "
-            "noisy test views: 1 is perfect, 0 no relation"
+            "Does reliability tell? Rank correlation of a modality's reliability with how clean it is, over the "
+            "test utterances under each noise at all levels of the curves: 1 is perfect, 0 no relation"
         )
         parts += score_table(caption, head, body, scale=1.0, decimals=2)
     return parts or "<p>No method of this run gives a confidence.</p>"
