@@ -155,7 +155,8 @@ class _EndToEndTraining(Training):
         self.class_weight: Tensor | None
         self.register_buffer("class_weight", class_weight, persistent=False)
         self.predictions = Predictions(task)
-        self._teacher, self._kept = (teacher,), (self.averaged(model),)
+        kept: Any = self.averaged(model)
+        self._teacher, self._kept = (teacher,), (kept,)  # in tuples, so that they are no sub-modules
         encoders: Any = model.encoders
         self._encode = ({name: _compiled(encoder, compiled) for name, encoder in encoders.items()},)
 
@@ -189,7 +190,10 @@ class _EndToEndTraining(Training):
     def validation_step(self, batch: tuple[Batch, dict[str, Tensor]]) -> None:
         raw, _ = batch
         assert raw.label is not None
-        self.predictions.update(self._kept[0](raw).logits, raw.label)
+        features, there = self._kept[0].encode(raw)
+        with torch.autocast(self.device.type, enabled=False):
+            output = self._kept[0].fuse({name: values.float() for name, values in features.items()}, there)
+        self.predictions.update(output.logits, raw.label)
 
     def on_validation_epoch_end(self) -> None:
         self.select(self.predictions.score(), self._kept[0])
