@@ -3,7 +3,7 @@
 A job is a top-level function ``job(*arguments, report=...)`` that writes its results itself, whole or not at all;
 `report(done, total)` tells how far it is. Its outcome must not depend on the number of processes.
 
-Public: `Job`, `run_jobs`, `Report`, `shares`.
+Public: `Job`, `run_jobs`, `Report`, `shares`, `silent`, `die_with`.
 """
 
 from __future__ import annotations
@@ -75,6 +75,10 @@ def shares(report: Report, parts: Sequence[float]) -> list[Report]:
     return [part(start, end) for start, end in zip([0.0, *ends], ends, strict=False)]
 
 
+def silent(done: int, total: int) -> None:
+    """A report to nobody."""
+
+
 def _run_here(job: Job, progress: Progress, whole: TaskID) -> None:
     task = progress.add_task(f"  {job.title}", total=None)
     threads = torch.get_num_threads()
@@ -117,10 +121,10 @@ def _start_worker(queue: Any, parent: int) -> None:
     global _queue
     _queue = queue
     torch.set_num_threads(1)
-    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=die_with, args=(parent,), daemon=True).start()
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """End this process when the recipe was killed, so that nothing goes on writing behind its back."""
     while os.getppid() == parent:
         time.sleep(0.5)

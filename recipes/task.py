@@ -63,6 +63,14 @@ class Task(ABC):
     def confusion(self, outputs: Outputs, label: Labels) -> list[list[int]]:
         """Counts, true classes by predicted ones."""
 
+    @abstractmethod
+    def tally(self, outputs: Outputs, label: Labels) -> npt.NDArray[np.int64]:
+        """(N, …) counts of each utterance, from whose sums over utterances `headline_of` tells the headline."""
+
+    @abstractmethod
+    def headline_of(self, sums: npt.NDArray[np.int64]) -> float:
+        """The headline of utterances whose counts sum to `sums`; the same as in `score`, in microseconds."""
+
     def calibration_error(self, outputs: Outputs, label: Labels) -> float | None:
         """How far confidence is from accuracy, in [0, 1]; None for a value, which has no confidence."""
         return None
@@ -105,6 +113,17 @@ class Emotion(Task):
     def confusion(self, outputs: Outputs, label: Labels) -> list[list[int]]:
         return classification.confusion(outputs.argmax(1), label, len(self.outputs))
 
+    def tally(self, outputs: Outputs, label: Labels) -> npt.NDArray[np.int64]:
+        """(N, C, C): a 1 at the true and the predicted class."""
+        counts = np.zeros((len(label), len(self.outputs), len(self.outputs)), np.int64)
+        counts[np.arange(len(label)), label, outputs.argmax(1)] = 1
+        return counts
+
+    def headline_of(self, sums: npt.NDArray[np.int64]) -> float:
+        """UA of a confusion matrix: the mean recall of the classes that occur."""
+        true, right = sums.sum(1), sums.diagonal()
+        return float(np.mean(right[true > 0] / true[true > 0]))
+
     def calibration_error(self, outputs: Outputs, label: Labels) -> float:
         return expected_calibration_error(softmax(outputs.astype(np.float64), axis=1), label)
 
@@ -141,6 +160,14 @@ class Sentiment(Task):
 
     def confusion(self, outputs: Outputs, label: Labels) -> list[list[int]]:
         return classification.confusion(self.class_of(outputs[:, 0]), self.class_of(label), len(self.classes))
+
+    def tally(self, outputs: Outputs, label: Labels) -> npt.NDArray[np.int64]:
+        """(N, 2): whether the sign is right, and 1."""
+        right = (outputs[:, 0] >= 0) == (label >= 0)
+        return np.stack([right, np.ones(len(label))], axis=1).astype(np.int64)
+
+    def headline_of(self, sums: npt.NDArray[np.int64]) -> float:
+        return float(sums[0] / sums[1])
 
     def class_weight(self, label: Labels) -> None:
         return None

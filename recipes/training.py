@@ -1,30 +1,29 @@
 """Training loops on Lightning: an encoder alone, a fusion on a bank of views, both together under online noise.
 
-Every loop keeps the weights of the epoch that is best on validation data, writes its curves for TensorBoard and
-reports its progress to a callback. Whatever torch draws (initialisation, dropout) depends on the given seed alone.
+Every loop keeps the weights that are best on validation data, writes its curves for TensorBoard and reports its
+progress to a callback. Whatever torch draws (initialisation, dropout) depends on the given seed alone.
+`recipes.trainer` says how weights are averaged, when a loop ends early, and what of it runs where.
 
-Public: `fit_encoder`, `fit_fusion`, `fit_end_to_end`; for other loops: `Training`, `Predictions`, `fit`.
+Fusions on banks are a few small layers on vectors: they are trained in 32 bits on the CPU whatever the settings say, as
+a GPU would spend its time on starting kernels.
+
+Public: `fit_encoder`, `fit_fusion`, `fit_end_to_end`.
 """
 
 from __future__ import annotations
 
 import copy
-import logging
-import math
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import lightning
 import torch
-from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from models.batch import MODALITIES, Batch, present
-from models.encoders import UnimodalClassifier
+from models.encoders import Encoder, UnimodalClassifier
 from models.fusion import FusionOutput
 from models.losses import Loss, LossWeights, NoiseProbe, consistency, student_loss, teacher_loss
 from models.model import EmotionModel
@@ -34,64 +33,7 @@ from noise_scheduler.torch_data.lightning import NoiseCallback
 from recipes.jobs import Report
 from recipes.raw.conditions import Inputs, Views
 from recipes.task import Task
-
-LOG_EVERY = 10
-"""Steps from one line of the curves to the next."""
-
-
-def _warm_up_and_cosine(progress: float) -> float:
-    """Factor of the learning rate: a linear rise over the first fifth of a training, then a cosine to 0.02."""
-    return min(1.0, 0.01 + 5 * progress) * (0.02 + 0.49 * (1 + math.cos(math.pi * min(1.0, progress))))
-
-
-class Training(lightning.LightningModule):
-    """What all loops share: AdamW with a cosine schedule, and the best epoch by validation."""
-
-    fused: bool = False
-    """One kernel for all weights, which pays where a step is short."""
-    best_score: float = -math.inf
-    best_state: dict[str, Tensor]
-
-    def __init__(self, steps: int, learning_rate: float, weight_decay: float) -> None:
-        super().__init__()
-        self.steps, self.learning_rate, self.weight_decay = steps, learning_rate, weight_decay
-
-    def trained(self) -> nn.Module:
-        """The module whose weights are trained and selected."""
-        raise NotImplementedError
-
-    def configure_optimizers(self) -> Any:
-        parameters = [p for p in self.trained().parameters() if p.requires_grad]
-        optimizer = torch.optim.AdamW(
-            parameters, lr=self.learning_rate, weight_decay=self.weight_decay, fused=self.fused
-        )
-        cosine = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _warm_up_and_cosine(step / self.steps))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cosine, "interval": "step"}}
-
-    def select(self, score: float, module: nn.Module) -> None:
-        """Keep the module's weights if `score` is the best so far."""
-        self.log("validation", score, on_epoch=True)
-        if score > self.best_score:
-            self.best_score, self.best_state = score, copy.deepcopy(module.state_dict())
-
-
-class Predictions:
-    """Outputs and labels of an epoch of validation, until they are scored."""
-
-    def __init__(self, task: Task) -> None:
-        self.task = task
-        self.outputs: list[Tensor] = []
-        self.labels: list[Tensor] = []
-
-    def update(self, outputs: Tensor, labels: Tensor) -> None:
-        self.outputs.append(outputs.float().cpu())
-        self.labels.append(labels.cpu())
-
-    def score(self) -> float:
-        """How good the epoch is by the task's selection, 0 where there was nothing to score; then empty again."""
-        outputs, labels = torch.cat(self.outputs).numpy(), torch.cat(self.labels).numpy()
-        self.outputs, self.labels = [], []
-        return self.task.select(outputs, labels) if len(labels) else 0.0
+from recipes.trainer import LOG_EVERY, Fitted, Predictions, TrainerSettings, Training, fit
 
 
 class _EncoderTraining(Training):
@@ -101,9 +43,12 @@ class _EncoderTraining(Training):
         self, classifier: UnimodalClassifier, task: Task, class_weight: Tensor | None, **optimisation: Any
     ) -> None:
         super().__init__(**optimisation)
-        self.classifier, self.task, self.class_weight = classifier, task, class_weight
+        self.classifier, self.task = classifier, task
+        self.class_weight: Tensor | None
+        self.register_buffer("class_weight", class_weight, persistent=False)
         self.modality = classifier.encoder.modality
         self.predictions = Predictions(task)
+        self._kept = (self.averaged(classifier),)  # in a tuple, so that it is no sub-module
 
     def trained(self) -> nn.Module:
         return self.classifier
@@ -111,7 +56,7 @@ class _EncoderTraining(Training):
     def training_step(self, batch: Batch) -> Tensor:
         there = present(batch)[self.modality]
         assert batch.label is not None
-        losses = self.task.loss(self.classifier(batch), batch.label, self.class_weight)
+        losses = self.task.loss(self.classifier(batch).float(), batch.label, self.class_weight)
         loss = (losses * there).sum() / there.sum().clamp(min=1)
         self.log("loss", loss)
         return loss
@@ -119,10 +64,10 @@ class _EncoderTraining(Training):
     def validation_step(self, batch: Batch) -> None:
         assert batch.label is not None
         there = present(batch)[self.modality]
-        self.predictions.update(self.classifier(batch)[there], batch.label[there])
+        self.predictions.update(self._kept[0](batch)[there], batch.label[there])
 
     def on_validation_epoch_end(self) -> None:
-        self.select(self.predictions.score(), self.classifier)
+        self.select(self.predictions.score(), self._kept[0])
 
 
 class _FusionTraining(Training):
@@ -140,7 +85,6 @@ class _FusionTraining(Training):
         validate: Callable[[EmotionModel], float],
         class_weight: Tensor | None,
         consistency_weight: float,
-        ema_decay: float,
         weights: LossWeights,
         generator: torch.Generator,
         **optimisation: Any,
@@ -153,16 +97,16 @@ class _FusionTraining(Training):
         # In tuples, so that they are no sub-modules. What the teacher makes of a clean row never changes.
         with torch.no_grad():
             self._target = None if teacher is None else (_fuse(teacher, clean(0, 0, torch.arange(len(labels)))),)
-        average = AveragedModel(model.fusion, multi_avg_fn=get_ema_multi_avg_fn(ema_decay))  # type: ignore[no-untyped-call]
         averaged = copy.deepcopy(model)
-        averaged.fusion = average.module  # type: ignore[assignment]
-        self._average, self._averaged = (average,), (averaged,)
+        averaged.fusion = self.averaged(model.fusion)  # type: ignore[assignment]
+        self._kept = (averaged,)
 
     def trained(self) -> nn.Module:
         return nn.ModuleList([self.model.fusion, *([] if self.probe is None else [self.probe])])
 
     def on_train_epoch_start(self) -> None:
         self.model.encoders.eval()
+        self.model.fusion.train()
 
     def training_step(self, codes: Tensor) -> Tensor:
         rows, step = codes & 0xFFFFFFFF, decode(int(codes[0]))[1]
@@ -185,14 +129,11 @@ class _FusionTraining(Training):
         probed = None if self.probe is None else self.probe(output, level)
         return student_loss(fusion, output, target, label, weights, self.class_weight, shown.level, probed)
 
-    def on_train_batch_end(self, *_: Any) -> None:
-        self._average[0].update_parameters(self.model.fusion)
-
     def on_train_epoch_end(self) -> None:
         last = self.current_epoch + 1 == self.trainer.max_epochs
         if last or (self.current_epoch + 1) % 5 == 0:
-            averaged = self._averaged[0].eval()
-            self.select(self.validate(averaged), averaged)
+            kept = self._kept[0].eval()
+            self.select(self.validate(kept), kept)
 
 
 class _EndToEndTraining(Training):
@@ -205,34 +146,62 @@ class _EndToEndTraining(Training):
         clean: Views,
         task: Task,
         class_weight: Tensor | None,
-        generator: torch.Generator,
+        seed: int,
+        compiled: bool,
         **optimisation: Any,
     ) -> None:
         super().__init__(**optimisation)
-        self.model, self.clean, self.class_weight, self.generator = model, clean, class_weight, generator
-        self._teacher = (teacher,)
+        self.model, self.clean, self.seed = model, clean, seed
+        self.class_weight: Tensor | None
+        self.register_buffer("class_weight", class_weight, persistent=False)
         self.predictions = Predictions(task)
+        kept: Any = self.averaged(model)
+        self._teacher, self._kept = (teacher,), (kept,)  # in tuples, so that they are no sub-modules
+        encoders: Any = model.encoders
+        self._encode = ({name: _compiled(encoder, compiled) for name, encoder in encoders.items()},)
 
     def trained(self) -> nn.Module:
         return self.model
 
+    def beside(self) -> list[nn.Module]:
+        return [*super().beside(), *self._teacher]
+
+    def on_train_start(self) -> None:
+        super().on_train_start()
+        self.generator = torch.Generator(self.device).manual_seed(self.seed + self.global_rank)
+
+    def on_train_epoch_start(self) -> None:
+        self.model.train()  # a model from a checkpoint comes in evaluation mode
+
     def training_step(self, batch: tuple[Batch, dict[str, Tensor]]) -> Tensor:
         raw, columns = batch
         assert raw.label is not None
-        with torch.no_grad():
-            target = _fuse(self._teacher[0], self.clean(self.global_step, 0, columns["row"]))
-        output = self.model(raw, generator=self.generator)
-        loss = student_loss(self.model.fusion, output, target, raw.label, class_weight=self.class_weight)
+        clean = self.transfer_batch_to_device(self.clean(self.global_step, 0, columns["row"].cpu()), self.device, 0)
+        there = present(raw)
+        features = {name: encode(raw).float() for name, encode in self._encode[0].items()}
+        with torch.autocast(self.device.type, enabled=False):
+            with torch.no_grad():
+                target = _fuse(self._teacher[0], clean)
+            output = self.model.fuse(features, there, generator=self.generator)
+            loss = student_loss(self.model.fusion, output, target, raw.label, class_weight=self.class_weight)
         self.log_dict(loss.terms | {"loss": loss.total.detach()}, batch_size=len(raw))
         return loss.total
 
     def validation_step(self, batch: tuple[Batch, dict[str, Tensor]]) -> None:
         raw, _ = batch
         assert raw.label is not None
-        self.predictions.update(self.model(raw).logits, raw.label)
+        features, there = self._kept[0].encode(raw)
+        with torch.autocast(self.device.type, enabled=False):
+            output = self._kept[0].fuse({name: values.float() for name, values in features.items()}, there)
+        self.predictions.update(output.logits, raw.label)
 
     def on_validation_epoch_end(self) -> None:
-        self.select(self.predictions.score(), self.model)
+        self.select(self.predictions.score(), self._kept[0])
+
+
+def _compiled(encoder: Encoder, wanted: bool) -> Callable[[Batch], Tensor]:
+    """An encoder, compiled if `wanted`; not that of text, whose work on strings would be compiled for every batch."""
+    return torch.compile(encoder, dynamic=True) if wanted and encoder.modality != "text" else encoder
 
 
 def _joined(one: Inputs, other: Inputs) -> Inputs:
@@ -255,12 +224,14 @@ def fit_encoder(
     epochs: int,
     learning_rate: float,
     weight_decay: float,
+    ema_decay: float,
     class_weight: Tensor | None,
     seed: int,
     log: Path,
     report: Report,
-) -> float:
-    """Train a unimodal classifier in place; gives how good the kept epoch is on validation."""
+    settings: TrainerSettings,
+) -> Fitted:
+    """Train a unimodal classifier in place, on one device."""
     training = _EncoderTraining(
         classifier,
         task,
@@ -268,10 +239,12 @@ def fit_encoder(
         steps=epochs * len(train),
         learning_rate=learning_rate,
         weight_decay=weight_decay,
+        ema_decay=ema_decay,
+        patience=settings.patience,
     )
-    fit(training, train, validation, epochs, seed, log, report)
+    fitted = fit(training, train, validation, epochs, seed, log, report, settings=replace(settings, devices=1))
     classifier.load_state_dict(training.best_state)
-    return training.best_score
+    return fitted
 
 
 def fit_fusion(
@@ -293,8 +266,9 @@ def fit_fusion(
     seed: int,
     log: Path,
     report: Report,
-) -> float:
-    """Train a model's fusion in place on views of the rows; gives the validation score that was kept.
+    patience: int,
+) -> Fitted:
+    """Train a model's fusion in place on views of the rows, validating after every fifth epoch.
 
     Args:
         teacher: the clean teacher; None trains a teacher (stage 1).
@@ -314,17 +288,18 @@ def fit_fusion(
             validate,
             class_weight,
             consistency_weight,
-            ema_decay,
             weights,
             torch.Generator().manual_seed(seed),
             steps=epochs * sampler.steps_per_epoch,
             learning_rate=learning_rate,
             weight_decay=weight_decay,
+            ema_decay=ema_decay,
+            patience=patience,
         )
-    fit(training, loader, None, epochs, seed, log, report)
+    fitted = fit(training, loader, None, epochs, seed, log, report)
     model.load_state_dict(training.best_state)
     model.eval()
-    return training.best_score
+    return fitted
 
 
 def fit_end_to_end(
@@ -338,30 +313,37 @@ def fit_end_to_end(
     epochs: int,
     learning_rate: float,
     weight_decay: float,
+    ema_decay: float,
     class_weight: Tensor | None,
     seed: int,
     log: Path,
     report: Report,
-) -> float:
-    """Train encoders and fusion together in place; gives how good the kept epoch is on validation.
+    settings: TrainerSettings,
+) -> Fitted:
+    """Train encoders and fusion together in place; on several devices, in all processes of `other_ranks`.
 
-    The loaders give (raw batch, columns); the columns ``row`` and ``noise_step`` are (B,) int64.
+    The loaders give (raw batch, columns); the columns ``row`` and ``noise_step`` are (B,) int64. That of training has a
+    `StepSampler` and the batches of one process.
     """
+    sampler: Any = train.sampler
     training = _EndToEndTraining(
         model,
         teacher,
         clean,
         task,
         class_weight,
-        torch.Generator().manual_seed(seed),
-        steps=epochs * len(train),
+        seed,
+        settings.compile,
+        steps=epochs * sampler.steps_per_epoch,
         learning_rate=learning_rate,
         weight_decay=weight_decay,
+        ema_decay=ema_decay,
+        patience=settings.patience,
     )
-    fit(training, train, validation, epochs, seed, log, report, NoiseCallback(train))
+    fitted = fit(training, train, validation, epochs, seed, log, report, NoiseCallback(train), settings=settings)
     model.load_state_dict(training.best_state)
     model.eval()
-    return training.best_score
+    return fitted
 
 
 class _Codes(torch.utils.data.Dataset[int]):
@@ -369,43 +351,3 @@ class _Codes(torch.utils.data.Dataset[int]):
 
     def __getitem__(self, code: int) -> int:
         return code
-
-
-class _Progress(lightning.Callback):
-    """Tells the recipe how far a loop is, and the sampler which epoch it is."""
-
-    def __init__(self, report: Report, steps: int) -> None:
-        self.report, self.steps = report, steps
-
-    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
-        self.report(trainer.global_step, self.steps)
-
-
-def fit(
-    training: Training,
-    train: DataLoader[Any],
-    validation: DataLoader[Any] | Sequence[DataLoader[Any]] | None,
-    epochs: int,
-    seed: int,
-    log: Path,
-    report: Report,
-    *callbacks: lightning.Callback,
-) -> None:
-    """Run a loop; the best weights are then in `training.best_state`, the module itself has the last."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), seeded(seed):
-        warnings.filterwarnings("ignore", module="lightning")
-        warnings.filterwarnings("ignore", message=".*(num_workers|log_every_n_steps|litlogger|LeafSpec).*")
-        trainer = lightning.Trainer(
-            accelerator="cpu",
-            max_epochs=epochs,
-            gradient_clip_val=1.0,
-            logger=TensorBoardLogger(log.parent, name=log.name, version=""),
-            callbacks=[_Progress(report, training.steps), *callbacks],
-            log_every_n_steps=LOG_EVERY,
-            num_sanity_val_steps=0,
-            enable_checkpointing=False,
-            enable_model_summary=False,
-            enable_progress_bar=False,
-        )
-        trainer.fit(training, train, validation)

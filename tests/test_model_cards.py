@@ -18,7 +18,10 @@ from recipes.raw.plan import RunPlan
 from recipes.raw.settings import RawSettings
 
 SCORES = {"ua": 0.7, "wa": 0.75, "weighted_f1": 0.74, "macro_f1": 0.6}
-JUDGED = {"scores": {"clean": SCORES, "noisy/mean": {name: value / 2 for name, value in SCORES.items()}}}
+JUDGED = {
+    "scores": {"clean": SCORES, "noisy/mean": {name: value / 2 for name, value in SCORES.items()}},
+    "intervals": {"clean": (0.62, 0.77), "noisy/mean": (0.36, 0.41)},
+}
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +49,11 @@ def test_card_of_a_run_holds_its_facts(plan: RunPlan) -> None:
         ("Weighted F1", "noisy/mean"): 0.37,
         ("Macro-F1", "noisy/mean"): 0.3,
     }
+    assert {(result.metric, result.condition): result.interval for result in card.results if result.interval} == {
+        ("UA", "clean"): (0.62, 0.77),
+        ("UA", "noisy/mean"): (0.35, 0.41),  # widened to hold the value
+    }
+    assert "bootstrap of UA over the test utterances" in (card.interval or "")
     scheduler = plan.settings.scheduler(seed=0, total_steps=1000)  # encoders are shared: the first seed
     assert card.noise_digest == scheduler.digest
     assert {seen.type for seen in card.noise or ()} >= {"audio/background", "image/occlusion", "text/missing"}

@@ -70,6 +70,14 @@ def test_report_results_and_checkpoints(first_run):
     assert settings["settings"]["run"]["seeds"] == [3]
     assert "torch" in json.loads((first_run / "environment.json").read_text())["packages"]
     assert list((first_run / "tensorboard").rglob("events.*"))
+    stages = json.loads((first_run / "resources.json").read_text())["stages"]
+    assert list(stages) == ["decoding", "encoder training", "bank", "fusion", "end-to-end fine-tuning", "evaluation"]
+    assert stages["decoding"]["utterances"] == results["corpus"]["utterances"]
+    train = results["protocol"]["runs"][0]["train"]
+    assert stages["end-to-end fine-tuning"]["utterances"] == train // 8 * 8
+    assert 'id="resources"' in (first_run / "report.html").read_text(encoding="utf-8")
+    card = (first_run / "checkpoints" / "Ses01M" / "seed3" / "nmer" / "README.md").read_text(encoding="utf-8")
+    assert "bootstrap of UA" in card
 
 
 def test_fine_tuning_trains_the_encoders(first_run):
@@ -79,6 +87,33 @@ def test_fine_tuning_trains_the_encoders(first_run):
     moved = {name for name in before if not torch.equal(before[name], after[name])}
     for part in ("encoders.audio", "encoders.video", "encoders.text", "fusion"):
         assert any(name.startswith(part) for name in moved), part
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ["--trainer.devices=2", "--finetune.loader_workers=1"],
+        ["--trainer.precision=bf16-mixed", "--encoder.ema_decay=0.5", "--finetune.ema_decay=0.5"],
+        ["--trainer.compile=true", "--trainer.patience=1"],
+    ],
+    ids=["two processes", "bf16 and averages", "compiled"],
+)
+def test_other_trainers_finish_a_model(first_run, corpus, tmp_path, settings):
+    arguments = arguments_of(corpus, tmp_path / "run", first_run.parent / "cache", "--workers", "0", *settings)
+    assert iemocap.main(arguments) == 0
+    folder = tmp_path / "run" / "checkpoints" / "Ses01M" / "seed3"
+    before, after = (EmotionModel.from_pretrained(folder / name) for name in ("nmer", "nmer_finetuned"))
+    for part in ("encoders.audio", "encoders.video", "encoders.text", "fusion"):
+        pairs = [
+            (old, new)
+            for (name, old), new in zip(before.state_dict().items(), after.state_dict().values(), strict=True)
+            if name.startswith(part) and old.is_floating_point()
+        ]
+        assert all(torch.isfinite(new).all() for _, new in pairs), part
+        assert any(not torch.equal(old, new) for old, new in pairs), part
+    methods = read_results(tmp_path / "run" / "results.json")["methods"]
+    assert methods[-1]["scores"]["clean"]["ua"]["mean"] > 0
 
 
 def test_the_number_of_workers_changes_nothing(first_run, corpus, tmp_path):

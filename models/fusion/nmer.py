@@ -1,9 +1,9 @@
 """The noise-robust fusion: expert logits plus a residual from a conditional variational auto-encoder.
 
 The auto-encoder reconstructs the clean teacher's joint representation from a latent of the noisy input and its
-invariant representation. Beside it every modality tells from its own features how noisy it is, learnt from the levels in
-the records of training; 1 minus that level is its reliability. It tells and does not weigh: weighted votes did no better
-in trials, and a model that was trained without noise, or on too few types of it, has nothing to tell it by.
+invariant representation. Beside it every modality tells from its own features how noisy it is, learnt from the levels
+in the records of training; 1 minus that level is its reliability. It tells and does not weigh: weighted votes did no
+better in trials, and a model that was trained without noise, or on too few types of it, has nothing to tell it by.
 
 Against the published NMER: no attention across the samples of a batch, linear decoder output, KL per sample,
 posterior mean at test time, and the classifier sees latent and experts, not the reconstruction alone.

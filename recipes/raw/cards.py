@@ -10,6 +10,7 @@ from typing import Any
 
 from models.cards import ModelCard, NoiseSeen, Result
 from noise_scheduler import NoiseScheduler
+from recipes.metrics import Metric
 from recipes.raw.methods import Method
 from recipes.raw.plan import RunPlan
 
@@ -46,15 +47,24 @@ def run_card(plan: RunPlan, method: Method, judged: Mapping[str, Any]) -> ModelC
         selection=f"epoch with the best mean {plan.task.selection} on validation data, conditions {conditions}",
         test_used_for_selection=False,
         results=tuple(
-            Result(metric["label"], condition, scores[metric["name"]])
+            Result(metric["label"], condition, scores[metric["name"]], _interval(plan, judged, condition, metric))
             for condition, scores in judged["scores"].items()
             for metric in plan.task.metrics
         ),
+        interval=f"95 % bootstrap of {plan.task.metrics[0]['label']} over the test utterances, models and noise fixed",
         conditions=_CONDITIONS.format(low=low, high=high),
         intended_use=INTENDED_USE,
         limits=LIMITS,
         **noise,
     )
+
+
+def _interval(plan: RunPlan, judged: Mapping[str, Any], condition: str, metric: Metric) -> tuple[float, float] | None:
+    """That of the headline under a condition which has one, widened to hold the value where BCa leaves it out."""
+    if metric["name"] != plan.task.headline or condition not in judged["intervals"]:
+        return None
+    (low, high), value = judged["intervals"][condition], judged["scores"][condition][metric["name"]]
+    return min(low, value), max(high, value)
 
 
 def noise_facts(scheduler: NoiseScheduler) -> dict[str, Any]:

@@ -16,20 +16,18 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 import models
-from models.batch import Batch, collate
 from models.checkpoint import Preprocessing
 from models.encoders import AudioEncoder, Encoder, TextEncoder, UnimodalClassifier, VideoEncoder
 from models.losses import LossWeights
 from models.model import EmotionModel
 from models.seeding import seeded
 from noise_scheduler import NoiseScheduler
-from noise_scheduler.torch_data import Scheduled, StepSampler, encode
+from noise_scheduler.torch_data import StepSampler, encode
 from recipes.corpora.cache import Cache
 from recipes.files import read_tensors, write_json, write_tensors
-from recipes.jobs import Report, shares
+from recipes.jobs import Report, shares, silent
 from recipes.raw.bank import evaluation_bank, load_bank, training_bank
 from recipes.raw.cards import run_card
 from recipes.raw.conditions import (
@@ -44,9 +42,12 @@ from recipes.raw.conditions import (
 )
 from recipes.raw.judging import judge_model, judge_unimodal
 from recipes.raw.methods import FINETUNED, METHODS, Method
+from recipes.raw.online import online_loader
 from recipes.raw.plan import RunPlan
 from recipes.raw.settings import MODALITIES
 from recipes.raw.views import loader, view_steps
+from recipes.resources import timed
+from recipes.trainer import other_ranks
 from recipes.training import fit_encoder, fit_end_to_end, fit_fusion
 
 ENCODERS: dict[str, type[AudioEncoder] | type[VideoEncoder] | type[TextEncoder]] = {
@@ -67,7 +68,8 @@ def encoder_job(plan: RunPlan, modality: str, *, report: Report) -> None:
             kind: UnimodalClassifier(ENCODERS[modality](), len(plan.task.outputs)) for kind in plan.settings.kinds
         }
     if not weights_file.exists():
-        _train_encoders(plan, cache, modality, classifiers, training)
+        with timed(plan.encoders / f"{modality}.encoders.stage.json", "encoder training") as count:
+            count.utterances = _train_encoders(plan, cache, modality, classifiers, training)
         state = {f"{k}/{n}": t for k, c in classifiers.items() for n, t in c.state_dict().items()}
         write_tensors(weights_file, state)
     state = read_tensors(weights_file)
@@ -76,8 +78,10 @@ def encoder_job(plan: RunPlan, modality: str, *, report: Report) -> None:
         classifier.eval()
     encoders: dict[str, Encoder] = {kind: classifier.encoder for kind, classifier in classifiers.items()}
     first, second = shares(encoding, (0.5, 0.5))
-    bank = training_bank(plan, cache, modality, encoders, first)
-    bank |= evaluation_bank(plan, cache, modality, encoders, second)
+    with timed(plan.encoders / f"{modality}.bank.stage.json", "bank") as count:
+        bank = training_bank(plan, cache, modality, encoders, first)
+        bank |= evaluation_bank(plan, cache, modality, encoders, second)
+        count.utterances = sum(there.numel() for name, there in bank.items() if name.endswith("_present"))
     write_json(plan.encoders / f"{modality}.unimodal.json", judge_unimodal(plan, cache, classifiers, bank))
     write_tensors(plan.encoders / f"{modality}.bank.safetensors", bank)
 
@@ -85,7 +89,8 @@ def encoder_job(plan: RunPlan, modality: str, *, report: Report) -> None:
 def teacher_job(plan: RunPlan, hidden: int, *, report: Report) -> None:
     """Train the clean teacher of a width: experts on clean encoders and clean data."""
     model = _model(plan, _TEACHER, hidden=hidden)
-    _train_fusion(plan, model, None, _TEACHER, Cache(plan.cache).labels, report)
+    with timed(plan.work / f"teacher{hidden}.fusion.stage.json", "fusion") as count:
+        count.utterances = _train_fusion(plan, model, None, _TEACHER, Cache(plan.cache).labels, report)
     model.save_pretrained(plan.teacher(hidden), preprocessing=_preprocessing(plan))
 
 
@@ -95,9 +100,12 @@ def fusion_job(plan: RunPlan, name: str, *, report: Report) -> None:
     teacher = EmotionModel.from_pretrained(plan.teacher(method.teacher_hidden))
     model = _model(plan, method)
     started = time.perf_counter()
-    _train_fusion(plan, model, teacher, method, labels, report)
+    with timed(plan.work / f"{name}.fusion.stage.json", "fusion") as count:
+        count.utterances = _train_fusion(plan, model, teacher, method, labels, report)
     seconds = time.perf_counter() - started
-    judged = judge_model(plan, model, teacher, method.encoders, labels)
+    with timed(plan.work / f"{name}.evaluation.stage.json", "evaluation") as count:
+        judged = judge_model(plan, model, teacher, method.encoders, labels)
+        count.utterances = len(plan.test)
     _save(plan, model, method, judged)
     times = {"training_s": seconds, "inference_us": _inference_us(model, load_bank(plan, method.encoders, "test"))}
     write_json(plan.work / f"{method.name}.time.json", times)
@@ -106,42 +114,11 @@ def fusion_job(plan: RunPlan, name: str, *, report: Report) -> None:
 
 def finetune_job(plan: RunPlan, *, report: Report) -> None:
     """Fine-tune the whole NMER model under online noise and judge it. Writes ``nmer_finetuned.json``."""
-    settings, cache = plan.settings.finetune, Cache(plan.cache)
-    teacher = EmotionModel.from_pretrained(plan.teacher(FINETUNED.teacher_hidden))
-    model = EmotionModel.from_pretrained(plan.checkpoints / "nmer")
+    cache = Cache(plan.cache)
     training, encoding = shares(report, (0.7, 0.3))
-    sampler = StepSampler(len(plan.train), global_batch=settings.batch_size, seed=plan.seed)
-    scheduler = plan.settings.scheduler(seed=plan.seed, total_steps=settings.epochs * sampler.steps_per_epoch)
-    train: DataLoader[Any] = DataLoader(
-        Scheduled(_Rows(cache, plan.train), scheduler, _id_of),
-        batch_size=settings.batch_size,
-        sampler=sampler,
-        collate_fn=_collate_rows,
-        num_workers=settings.loader_workers,
-        multiprocessing_context="spawn" if settings.loader_workers else None,
-        persistent_workers=settings.loader_workers > 0,
-    )
-    validation: DataLoader[Any] = DataLoader(
-        Scheduled(_Rows(cache, plan.validation), scheduler, _id_of),
-        batch_size=settings.batch_size,
-        sampler=[encode(index, scheduler.total_steps or 0) for index in range(len(plan.validation))],
-        collate_fn=_collate_rows,
-    )
-    fit_end_to_end(
-        model,
-        teacher,
-        clean_views(load_bank(plan, "clean", "train")),
-        train,
-        validation,
-        epochs=settings.epochs,
-        learning_rate=settings.learning_rate,
-        weight_decay=plan.settings.fusion.weight_decay,
-        task=plan.task,
-        class_weight=plan.task.class_weight(cache.labels[plan.train]),
-        seed=plan.seed,
-        log=plan.log(f"{plan.name}/nmer_finetuned"),
-        report=training,
-    )
+    ranks = other_ranks(_fine_tune, plan, devices=plan.settings.trainer.devices)
+    with timed(plan.work / "finetuned.stage.json", "end-to-end fine-tuning") as count, ranks:
+        model, teacher, count.utterances = _fine_tune(plan, training)
     parts = shares(encoding, (1,) * len(MODALITIES))
     encoders: Any = model.encoders
     for modality, part in zip(MODALITIES, parts, strict=True):
@@ -150,6 +127,36 @@ def finetune_job(plan: RunPlan, *, report: Report) -> None:
     judged = judge_model(plan, model, teacher, "noisy", cache.labels, plan.work / "finetuned")
     _save(plan, model, FINETUNED, judged)
     write_json(plan.work / f"{FINETUNED.name}.json", judged)
+
+
+def _fine_tune(plan: RunPlan, report: Report = silent) -> tuple[EmotionModel, EmotionModel, int]:
+    """The fine-tuned model, its teacher, and how many utterances it saw; what every rank of a training does."""
+    settings, trainer, cache = plan.settings.finetune, plan.settings.trainer, Cache(plan.cache)
+    teacher = EmotionModel.from_pretrained(plan.teacher(FINETUNED.teacher_hidden))
+    model = EmotionModel.from_pretrained(plan.checkpoints / "nmer")
+    sampler = StepSampler(len(plan.train), global_batch=settings.batch_size, seed=plan.seed)
+    total = settings.epochs * sampler.steps_per_epoch
+    scheduler = plan.settings.scheduler(seed=plan.seed, total_steps=total)
+    last = [encode(index, total) for index in range(len(plan.validation))]
+    batch = settings.batch_size // trainer.devices
+    fitted = fit_end_to_end(
+        model,
+        teacher,
+        clean_views(load_bank(plan, "clean", "train")),
+        online_loader(cache, plan.train, scheduler, batch_size=batch, sampler=sampler, workers=settings.loader_workers),
+        online_loader(cache, plan.validation, scheduler, batch_size=settings.batch_size, sampler=last),
+        epochs=settings.epochs,
+        learning_rate=settings.learning_rate,
+        weight_decay=plan.settings.fusion.weight_decay,
+        ema_decay=settings.ema_decay,
+        task=plan.task,
+        class_weight=plan.task.class_weight(cache.labels[plan.train]),
+        seed=plan.seed,
+        log=plan.log(f"{plan.name}/nmer_finetuned"),
+        report=report,
+        settings=trainer,
+    )
+    return model, teacher, fitted.steps * settings.batch_size
 
 
 def done_files(plan: RunPlan) -> dict[str, list[Path]]:
@@ -163,18 +170,19 @@ def done_files(plan: RunPlan) -> dict[str, list[Path]]:
 
 def _train_encoders(
     plan: RunPlan, cache: Cache, modality: str, classifiers: dict[str, UnimodalClassifier], report: Report
-) -> None:
+) -> int:
+    """Train a modality's classifiers in place; gives how many utterances they saw."""
     settings, seed = plan.settings.encoder, plan.encoder_seed
     epochs = dict.fromkeys(classifiers, settings.noisy_epochs)
     warm, *others = shares(report, (settings.clean_epochs, *epochs.values()))
     sampler = StepSampler(len(plan.train), global_batch=settings.batch_size, seed=seed)
     total = settings.noisy_epochs * sampler.steps_per_epoch
 
-    def fit(kind: str, epochs: int, noise: NoiseScheduler | None, name: str, part: Report) -> None:
+    def fit(kind: str, epochs: int, noise: NoiseScheduler | None, name: str, part: Report) -> int:
         last = [encode(index, epochs * sampler.steps_per_epoch) for index in range(len(plan.validation))]
         batch = settings.batch_size
         sampler.set_epoch(0)
-        fit_encoder(
+        fitted = fit_encoder(
             classifiers[kind],
             loader(cache, plan.train, modality, noise, batch_size=batch, sampler=sampler),
             loader(cache, plan.validation, modality, noise, batch_size=batch, sampler=last),
@@ -182,18 +190,22 @@ def _train_encoders(
             epochs=epochs,
             learning_rate=settings.learning_rate,
             weight_decay=settings.weight_decay,
+            ema_decay=settings.ema_decay,
             class_weight=plan.task.class_weight(cache.labels[plan.train]),
             seed=seed,
             log=plan.log(f"{plan.encoder_name}/{modality}_{name}"),
             report=part,
+            settings=plan.settings.trainer,
         )
+        return fitted.steps * batch
 
-    fit("clean", settings.clean_epochs, None, "warm_up", warm)
+    seen = fit("clean", settings.clean_epochs, None, "warm_up", warm)
     for kind in classifiers:
         classifiers[kind].load_state_dict(classifiers["clean"].state_dict())
     for kind, part in zip(classifiers, others, strict=True):
         noise = None if kind == "clean" else plan.settings.scheduler(kind, seed=seed, total_steps=total)
-        fit(kind, settings.noisy_epochs, noise, kind, part)
+        seen += fit(kind, settings.noisy_epochs, noise, kind, part)
+    return seen
 
 
 def _model(plan: RunPlan, method: Method, **overrides: int) -> EmotionModel:
@@ -212,14 +224,15 @@ def _model(plan: RunPlan, method: Method, **overrides: int) -> EmotionModel:
 
 def _train_fusion(
     plan: RunPlan, model: EmotionModel, teacher: EmotionModel | None, method: Method, labels: np.ndarray, report: Report
-) -> None:
+) -> int:
+    """Train a model's fusion in place; gives how many utterances it saw."""
     settings = plan.settings.fusion
     validation = load_bank(plan, method.encoders, "validation")
 
     def validate(averaged: EmotionModel) -> float:
         return selection(averaged, validation, labels[plan.validation], plan.task, method.judged_on)
 
-    fit_fusion(
+    fitted = fit_fusion(
         model,
         teacher,
         _training_views(plan, method),
@@ -237,7 +250,9 @@ def _train_fusion(
         seed=plan.seed,
         log=plan.log(f"{plan.name}/{method.name}"),
         report=report,
+        patience=plan.settings.trainer.patience,
     )
+    return fitted.steps * min(settings.batch_size, len(plan.train))
 
 
 def _training_views(plan: RunPlan, method: Method) -> Views:
@@ -268,25 +283,3 @@ def _preprocessing(plan: RunPlan) -> Preprocessing:
 
 def _without_prefix(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
-
-
-class _Rows(torch.utils.data.Dataset[dict[str, Any]]):
-    """Some rows of the cache as raw samples that know their place among them."""
-
-    def __init__(self, cache: Cache, rows: np.ndarray) -> None:
-        self.cache, self.rows = cache, rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        return {**self.cache[int(self.rows[index])], "row": index}
-
-
-def _id_of(sample: Any) -> str:
-    return str(sample["id"])
-
-
-def _collate_rows(samples: list[dict[str, Any]]) -> tuple[Batch, dict[str, Tensor]]:
-    columns = {name: torch.tensor([sample[name] for sample in samples]) for name in ("row", "noise_step")}
-    return collate(samples), columns

@@ -1,6 +1,6 @@
 """Everything that the report says of one model in one run.
 
-Public: `judge_model`, `judge_unimodal`.
+Public: `judge_model`, `judge_unimodal`, `intervals`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,15 @@ from models.model import EmotionModel
 from noise_scheduler.registry import name_of
 from recipes.corpora.cache import Cache
 from recipes.metrics.robustness import spearman
+from recipes.metrics.statistics import bootstrap_interval
 from recipes.raw.bank import load_bank
 from recipes.raw.conditions import Bank, groups, judge, predict
 from recipes.raw.plan import RunPlan
 from recipes.raw.settings import MODALITIES
 from recipes.raw.views import curve_noises, evaluation_scheduler
+from recipes.task import Task
+
+_RESAMPLES = 1000
 
 
 def judge_model(
@@ -37,6 +41,7 @@ def judge_model(
     result: dict[str, Any] = {
         "parameters": sum(p.numel() for p in model.fusion.parameters()),
         "scores": {name: one["scores"] for name, one in judged.items()},
+        "intervals": intervals(judged, plan.task, np.random.default_rng(plan.seed)),
         "confusion": {
             name: plan.task.confusion(judged[name]["outputs"], judged[name]["label"])
             for name in ("clean", "noisy/pooled")
@@ -49,6 +54,38 @@ def judge_model(
     if predict(model, test, "clean").mean is not None:
         result["latent"] = _latent(model, teacher, test, load_bank(plan, "clean", "test"))
     return result
+
+
+def intervals(
+    judged: Mapping[str, Mapping[str, Any]], task: Task, rng: np.random.Generator
+) -> dict[str, tuple[float, float]]:
+    """95 % bootstrap intervals of the headline over test utterances, each resampled with all its views.
+
+    Args:
+        judged: what `recipes.raw.conditions.judge` gives.
+        rng: where the resamples come from.
+
+    Returns:
+        Condition → (low, high), for ``clean`` and the means over six conditions; empty for a single utterance.
+    """
+    rows = len(judged["clean"]["label"])
+    if rows < 2:
+        return {}
+    found = {}
+    for name in ("clean", "noisy/mean", "heldout/mean", "missing/mean"):
+        if name not in judged:
+            continue
+        group, _, mean = name.partition("/")
+        members = [judged[f"{group}/{initials}"] for initials in SIX] if mean else [judged[name]]
+        tallies = [task.tally(member["outputs"], member["label"]) for member in members]
+        # (utterances, conditions, …): the counts of an utterance's views, summed
+        counts = np.stack([tally.reshape(rows, -1, *tally.shape[1:]).sum(1) for tally in tallies], axis=1)
+
+        def headline(drawn: np.ndarray) -> float:
+            return float(np.mean([task.headline_of(sums) for sums in drawn.sum(0)]))
+
+        found[name] = bootstrap_interval(headline, counts, rng=rng, resamples=_RESAMPLES)
+    return found
 
 
 def judge_unimodal(

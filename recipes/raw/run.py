@@ -2,7 +2,8 @@
 
 Read and check the corpus; decode it once into a memory-mapped cache; per fold and modality train an encoder on clean
 data, then on clean and on noisy data for as long; encode a bank of scheduled noisy views; per run train the clean
-teacher and every method's fusion on it; judge all on the test speakers; write RUN/results.json and RUN/report.html.
+teacher and every method's fusion on it; judge all on the test speakers; write RUN/results.json and RUN/report.html, and
+what it took into RUN/resources.json.
 
 The same settings and seeds give the same results.json on one machine, whatever --workers says.
 
@@ -12,6 +13,7 @@ Public: `main`, `run`.
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -38,6 +40,7 @@ from recipes.raw.results import merge
 from recipes.raw.settings import MODALITIES, RawSettings
 from recipes.raw.views import curve_noises, evaluation_scheduler
 from recipes.report import write_report
+from recipes.resources import collect, write_stage
 from recipes.settings import SettingsError
 
 
@@ -51,13 +54,14 @@ def main(recipe: Recipe, arguments: Sequence[str] | None = None) -> int:
 
 def run(recipe: Recipe, settings: RawSettings, options: argparse.Namespace, console: Console) -> None:
     """The recipe, from the corpus to the report."""
-    out: Path = options.out
+    started, out = time.perf_counter(), Path(options.out)
     check_free(out, options.resume)
     if options.data is None:
         recipe.demo(recipe.demo_folder)
     corpus = recipe.read(options.data or recipe.demo_folder, skip_bad=options.skip_bad)
     for note in corpus.notes:
         console.print(note, highlight=False)
+    there, began = set(options.cache.glob("*")), time.perf_counter()
     cache = raw_cache.build(
         corpus,
         options.cache,
@@ -66,9 +70,12 @@ def run(recipe: Recipe, settings: RawSettings, options: argparse.Namespace, cons
         jobs=max(1, options.workers),
         skip_bad=options.skip_bad,
     )
+    decoding_s = (time.perf_counter() - began) * max(1, options.workers)
     _try_noises(cache, settings)
     plans = _plans(recipe, corpus, cache, settings, out)
     claim_folder(out, settings, cache.folder.name)
+    if not there & {cache.folder, cache.folder.with_name(f"{cache.folder.name}.parts")}:  # else little was decoded
+        write_stage(out / "work" / "decoding.stage.json", "decoding", decoding_s, len(cache))
 
     folds = {plan.encoder_name: plan for plan in plans}.values()
     encoders = [_job(p, p.encoder_name, m, encoder_job, p, m) for m in ("video", "audio", "text") for p in folds]
@@ -84,6 +91,7 @@ def run(recipe: Recipe, settings: RawSettings, options: argparse.Namespace, cons
 
     results = merge(recipe, corpus, cache, plans)
     write_json(out / "results.json", results)
+    write_json(out / "resources.json", collect(out / "work", time.perf_counter() - started, options.workers))
     report = write_report(out, _gallery(recipe, cache, plans[0]))
     compare_runs([str(out), "--out", str(out / "tables")])
     for claim in results["claims"]:

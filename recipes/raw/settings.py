@@ -9,6 +9,7 @@ from typing import Any, Literal
 from noise_scheduler import NoiseScheduler
 from recipes.raw.methods import methods
 from recipes.raw.protocols import ProtocolSettings
+from recipes.trainer import TrainerSettings
 
 MODALITIES = ("audio", "video", "text")
 
@@ -42,9 +43,11 @@ class EncoderSettings:
     batch_size: int
     learning_rate: float
     weight_decay: float
+    ema_decay: float = 0.0
 
     def __post_init__(self) -> None:
         _at_least(self, clean_epochs=1, noisy_epochs=1, batch_size=1)
+        _decay(self.ema_decay)
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,7 @@ class FusionSettings:
 
     def __post_init__(self) -> None:
         _at_least(self, epochs=1, batch_size=1)
-        if not 0 <= self.ema_decay < 1:
-            raise ValueError(f"ema_decay must be in [0, 1), not {self.ema_decay}")
+        _decay(self.ema_decay)
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,11 @@ class FinetuneSettings:
     batch_size: int
     learning_rate: float
     loader_workers: int
+    ema_decay: float = 0.0
 
     def __post_init__(self) -> None:
         _at_least(self, epochs=0, batch_size=1, loader_workers=0)
+        _decay(self.ema_decay)
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,8 @@ class RawSettings:
     """Noise that the methods with broad encoders are trained on, of the form of `noise`; empty for none."""
     held_out: dict[str, Any] = field(default_factory=dict)
     """Modality → noises that are judged by and never trained on; empty for none."""
+    trainer: TrainerSettings = field(default_factory=TrainerSettings)
+    """Machine of the networks on raw data; fusions on banks are trained on the CPU."""
 
     def __post_init__(self) -> None:
         if not self.methods or len(set(self.methods)) < len(self.methods):
@@ -127,6 +133,11 @@ class RawSettings:
             self.scheduler("broad", seed=0, total_steps=1)
         if self.held_out:
             _all_modalities(self.held_out, "held_out")
+        if self.finetune.batch_size % self.trainer.devices:
+            raise ValueError(
+                f"finetune.batch_size = {self.finetune.batch_size} must be a multiple of trainer.devices = "
+                f"{self.trainer.devices}"
+            )
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -148,6 +159,11 @@ class RawSettings:
 def _all_modalities(noises: Mapping[str, Any], name: str) -> None:
     if set(noises) != set(MODALITIES):
         raise ValueError(f"{name} needs the tables {', '.join(MODALITIES)}, not {', '.join(noises)}")
+
+
+def _decay(value: float) -> None:
+    if not 0 <= value < 1:
+        raise ValueError(f"ema_decay must be in [0, 1), not {value}")
 
 
 def _at_least(settings: Any, **least: int) -> None:

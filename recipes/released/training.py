@@ -23,7 +23,7 @@ from recipes.jobs import Report
 from recipes.released.sequences import Encoded
 from recipes.released.settings import TrainingSettings
 from recipes.task import Task
-from recipes.training import Predictions, Training, fit
+from recipes.trainer import Predictions, Training, fit
 
 
 def fit_sequences(

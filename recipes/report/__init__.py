@@ -16,13 +16,14 @@ from typing import Any
 from noise_scheduler import NoiseScheduler
 
 from .page import page
+from .resources import read_resources
 from .results import ResultsError, read_results
 
 __all__ = ["ResultsError", "read_results", "write_report"]
 
 
 def write_report(run: Path, samples: Sequence[Mapping[str, Any]]) -> Path:
-    """Write `run`/report.html from `run`/results.json, and give its path.
+    """Write `run`/report.html from `run`/results.json and, if it is there, `run`/resources.json; gives its path.
 
     Args:
         run: folder of a finished run.
@@ -33,7 +34,7 @@ def write_report(run: Path, samples: Sequence[Mapping[str, Any]]) -> Path:
     older report stays whole if anything fails.
 
     Raises:
-        ResultsError: results.json is missing, of another schema, or lacks something.
+        ResultsError: results.json is missing, of another schema, or one of the two lacks something.
     """
     source, target = run / "results.json", run / "report.html"
     results = read_results(source)
@@ -44,7 +45,7 @@ def write_report(run: Path, samples: Sequence[Mapping[str, Any]]) -> Path:
         raise ResultsError(f"{source}: scheduler: {message}; install the package that wrote the file") from error
     scratch = target.with_name(f"{target.name}.{os.getpid()}.tmp")
     try:
-        scratch.write_text(page(results, samples, scheduler), encoding="utf-8")
+        scratch.write_text(page(results, samples, scheduler, read_resources(run)), encoding="utf-8")
         scratch.replace(target)
     finally:
         scratch.unlink(missing_ok=True)

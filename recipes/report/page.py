@@ -10,10 +10,12 @@ from typing import Any
 
 from noise_scheduler import NoiseScheduler
 from noise_scheduler.survey import survey
+from recipes.resources import Resources
 
 from . import charts
 from .gallery import gallery
 from .markup import document, figure, mean_std, number, percent, score_table, table, text
+from .resources import resources_section
 from .results import Claim, Method, Results, Summary, condition_groups
 from .scores import overview, robustness_tables, score_tables
 
@@ -35,13 +37,19 @@ SYNTHETIC = (
 """The banner over figures of synthetic data. Markup."""
 
 
-def page(results: Results, samples: Sequence[Mapping[str, Any]], scheduler: NoiseScheduler) -> str:
+def page(
+    results: Results,
+    samples: Sequence[Mapping[str, Any]],
+    scheduler: NoiseScheduler,
+    resources: Resources | None = None,
+) -> str:
     """The whole page.
 
     Args:
         results: checked content of results.json.
         samples: utterances of the gallery.
         scheduler: that of `results`.
+        resources: checked content of resources.json, if there is one.
     """
     sections = {
         "Claims": _claims(results["claims"], results["metrics"][0]["label"]),
@@ -55,6 +63,7 @@ def page(results: Results, samples: Sequence[Mapping[str, Any]], scheduler: Nois
         "Schedule": _schedule(results, scheduler),
         "Corpus": _corpus(results),
         "Protocol": _protocol(results),
+        "Resources": "" if resources is None else resources_section(resources),
         "Gallery": _gallery(samples, scheduler, results["labels"]) if samples else "",
     }
     return document(

@@ -22,7 +22,8 @@ or, where the protocol has them, by rates and names, with mean and pooled too:
 
 What the scores are is said by `metrics`; the first of them is the headline, a share in [0, 1] of which more is better.
 
-Public: `read_results`, `Results` and its parts, `condition_groups`, `ResultsError`, `SCHEMA`, `SIX`, `CONDITIONS`.
+Public: `read_results`, `read_checked`, `Results` and its parts, `condition_groups`, `ResultsError`, `SCHEMA`, `SIX`,
+`CONDITIONS`.
 """
 
 from __future__ import annotations
@@ -33,10 +34,11 @@ import types
 import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, TypeVar
 
 from recipes.metrics import Metric
 
+Content = TypeVar("Content")
 SCHEMA = 2
 SIX = ("a", "v", "t", "av", "at", "vt")
 CONDITIONS = (
@@ -210,12 +212,7 @@ def read_results(path: Path) -> Results:
     Raises:
         ResultsError: the file is missing, no JSON, of another schema, or not as the classes above say.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ResultsError(f"{path}: no such file; the recipe writes it when the evaluation is done") from None
-    except ValueError as error:
-        raise ResultsError(f"{path}: not JSON ({error}); run the recipe again to write it anew") from error
+    content = _read(path)
     found = content.get("schema") if isinstance(content, dict) else None
     if found != SCHEMA:
         raise ResultsError(
@@ -228,6 +225,25 @@ def read_results(path: Path) -> Results:
     except ValueError as error:
         raise ResultsError(f"{path}: {error}; run the recipe again to write the file anew") from None
     return typing.cast(Results, content)
+
+
+def read_checked(path: Path, expected: type[Content]) -> Content:
+    """The content of another JSON file of a run, checked against the TypedDict `expected`. Raises ResultsError."""
+    content = _read(path)
+    try:
+        _check(content, expected, "")
+    except ValueError as error:
+        raise ResultsError(f"{path}: {error}; run the recipe again to write the file anew") from None
+    return typing.cast(Content, content)
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ResultsError(f"{path}: no such file; the recipe writes it when the evaluation is done") from None
+    except ValueError as error:
+        raise ResultsError(f"{path}: not JSON ({error}); run the recipe again to write it anew") from error
 
 
 def condition_groups(method: Method) -> dict[str, tuple[str, ...]]:
