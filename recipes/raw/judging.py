@@ -21,7 +21,7 @@ from recipes.corpora.cache import Cache
 from recipes.metrics.robustness import spearman
 from recipes.metrics.statistics import bootstrap_interval
 from recipes.raw.bank import load_bank
-from recipes.raw.conditions import Bank, groups, judge, predict
+from recipes.raw.conditions import SIX, Bank, groups, judge, predict
 from recipes.raw.plan import RunPlan
 from recipes.raw.settings import MODALITIES
 from recipes.raw.views import curve_noises, evaluation_scheduler
