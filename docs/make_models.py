@@ -1,9 +1,10 @@
-"""The page that compares the models: docs/models.md, from a finished run of `recipes.compare_models`.
+"""The page that compares the models: docs/models.md, from finished runs of `recipes.compare_models`.
 
     python -m recipes.compare_models --out runs/compare_models
-    python -m docs.make_models runs/compare_models
+    python -m recipes.compare_models --config recipes/configs/fusion_trials.toml --out runs/fusion_trials
+    python -m docs.make_models runs/compare_models runs/fusion_trials
 
-Every figure of the page is read from the run; its words are below and say nothing that depends on a figure.
+Every figure of the page is read from the runs; its words are below and say nothing that depends on a figure.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ CONDITIONS = {"clean": "clean", "noisy/mean": "seen", "heldout/mean": "held-out 
 OPENING = """\
 # The models, compared
 
-Written by `python -m docs.make_models RUN` from a run of `python -m recipes.compare_models`
+Written by `python -m docs.make_models` from runs of `python -m recipes.compare_models`
 ({corpus}; {runs} runs: {folds} folds × {seeds} seeds). {synthetic}
 
 All methods share folds, seeds, encoders of a kind, views, epochs, batches, learning rates and the rule that selects an
@@ -39,6 +40,8 @@ SECTIONS = {
     "Against concatenation trained alike": "Differences in points, paired by fold and seed. With so few folds the "
     "intervals are wide; they are the honest ones, since the seeds of a fold share its speakers.",
     "What was to hold": "Folds are the unit; the interval is Student's t at 95 %.",
+    "Trials": "Ideas that might close the gap on held-out types, one variant each, fixed beforehand, on the same "
+    "encoders, folds and seeds. What an adapted method says of an utterance depends on the others of its batch.",
     "The six conditions": "",
     "Levels": "Each noise alone on its modality, the others clean; the mean over the types.",
     "Does the auto-encoder work?": "A dimension is active if its posterior mean varies over the data. R² is the share "
@@ -55,13 +58,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m docs.make_models", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("run", type=Path, help="folder of a finished run of recipes.compare_models")
-    folder = parser.parse_args(arguments).run
-    write_whole(PAGE, page(folder).encode())
+    parser.add_argument("trials", type=Path, help="folder of a finished run of configs/fusion_trials.toml")
+    options = parser.parse_args(arguments)
+    write_whole(PAGE, page(options.run, options.trials).encode())
 
 
-def page(folder: Path) -> str:
+def page(folder: Path, trials: Path) -> str:
     """The whole page."""
-    (run,) = read_runs([folder])
+    run, tried = read_runs([folder, trials])
     results, found = run.results, entries([run])
     units = results["protocol"]["runs"]
     opening = OPENING.format(
@@ -78,6 +82,7 @@ def page(folder: Path) -> str:
         "Scores": [_scores(found, CONDITIONS, "UA in per cent, mean ± standard deviation over runs")],
         "Against concatenation trained alike": [_gains(found)],
         "What was to hold": [_claims(results["claims"])],
+        "Trials": [_scores(entries([tried]), CONDITIONS, "UA in per cent"), _gains(entries([tried]))],
         "The six conditions": [
             _scores(found, {f"{group}/{part}": part for part in ("a", "v", "t", "av", "at", "vt", "pooled")}, title)
             for group, title in (("noisy", "Seen"), ("heldout", "Held-out types"), ("missing", "Missing"))
