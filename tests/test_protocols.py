@@ -19,7 +19,7 @@ from recipes.raw.views import OneModality, curve_noises, encode_clean, encode_vi
 from recipes.settings import SettingsError, load
 
 CONFIGS = Path(__file__).parent.parent / "recipes" / "configs"
-RAW = [file for file in sorted(CONFIGS.rglob("*.toml")) if "[protocol]" in file.read_text(encoding="utf-8")]
+RAW = [file for file in sorted(CONFIGS.rglob("*.toml")) if "_features_" not in file.stem]
 NAMES = [file.stem for file in RAW]
 
 

@@ -1,6 +1,7 @@
 """Every Python block of the README runs as it stands, in a process of its own."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -23,7 +24,11 @@ def test_there_are_blocks():
 def test_block_runs(block, tmp_path):
     file = tmp_path / "block.py"
     file.write_text(block, encoding="utf-8")
-    done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, cwd=tmp_path, check=False)
+    # The package is installed; models and recipes are used from the checkout.
+    env = os.environ | ({"PYTHONPATH": str(ROOT)} if "import models" in block else {})
+    done = subprocess.run(
+        [sys.executable, str(file)], capture_output=True, text=True, cwd=tmp_path, env=env, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 
