@@ -3,7 +3,7 @@
 Each job writes to the folders of its `RunPlan` and skips what is already there, so that a killed run goes on where it
 was. Checkpoints lie in `RunPlan.checkpoints`, one folder per method.
 
-Public: `encoder_job`, `teacher_job`, `fusion_job`, `finetune_job`, `done_files`.
+Public: `encoder_job`, `teacher_job`, `fusion_job`, `adapted_job`, `finetune_job`, `done_files`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from noise_scheduler.torch_data import StepSampler, encode
 from recipes.corpora.cache import Cache
 from recipes.files import read_tensors, write_json, write_tensors
 from recipes.jobs import Report, shares, silent
+from recipes.raw.adapted import BatchAdapted
 from recipes.raw.bank import evaluation_bank, load_bank, training_bank
 from recipes.raw.cards import run_card
 from recipes.raw.conditions import (
@@ -110,6 +111,17 @@ def fusion_job(plan: RunPlan, name: str, *, report: Report) -> None:
     times = {"training_s": seconds, "inference_us": _inference_us(model, load_bank(plan, method.encoders, "test"))}
     write_json(plan.work / f"{method.name}.time.json", times)
     write_json(plan.work / f"{method.name}.json", judged)
+
+
+def adapted_job(plan: RunPlan, name: str, *, report: Report) -> None:
+    """Judge the trained model of another method as it adapts to the test clips. Writes ``METHOD.json``."""
+    method, labels = METHODS[name], Cache(plan.cache).labels
+    teacher = EmotionModel.from_pretrained(plan.teacher(method.teacher_hidden))
+    model = BatchAdapted(EmotionModel.from_pretrained(plan.checkpoints / method.adapts))
+    with timed(plan.work / f"{name}.evaluation.stage.json", "evaluation") as count:
+        judged = judge_model(plan, model, teacher, method.encoders, labels)
+        count.utterances = len(plan.test)
+    write_json(plan.work / f"{name}.json", judged)
 
 
 def finetune_job(plan: RunPlan, *, report: Report) -> None:

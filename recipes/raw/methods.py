@@ -32,6 +32,8 @@ class Method:
     """Width of the clean teacher whose joint representation it reconstructs."""
     consistent: bool = True
     """Trained with the consistency between two views of an utterance."""
+    adapts: str = ""
+    """The method whose trained model it is, its normalisation adapted to batches of test clips; empty for none."""
 
 
 def _clean(name: str, fusion: str, label: str) -> Method:
@@ -40,6 +42,10 @@ def _clean(name: str, fusion: str, label: str) -> Method:
 
 def _zero(name: str, fusion: str, label: str) -> Method:
     return Method(name, fusion, f"{label}, zero vectors", "clean", "zero vectors", ("clean", "missing/mean"))
+
+
+def _adapted(name: str, other: str, label: str) -> Method:
+    return Method(name, other, f"{label}, normalisation adapted to batches of test clips", adapts=other)
 
 
 _KNOWN = (
@@ -58,6 +64,8 @@ _KNOWN = (
     Method("nmer_paper", "nmer_paper", "NMER as published, corrected, scheduled noise", teacher_hidden=128),
     Method("nmer_broad", "nmer", "NMER, scheduled broad noise", "broad"),
     Method("concat_broad", "concat", "Concatenation, scheduled broad noise", "broad"),
+    _adapted("nmer_adapted", "nmer", "NMER"),
+    _adapted("concat_adapted", "concat", "Concatenation"),
     _zero("nmer_zero", "nmer", "NMER"),
     _clean("nmer_clean", "nmer", "NMER"),
     _zero("concat_zero", "concat", "Concatenation"),
@@ -74,9 +82,15 @@ FINETUNED = Method(
 
 
 def methods(names: Sequence[str]) -> tuple[Method, ...]:
-    """The methods of these names, in their order. Raises ValueError naming an unknown one and the nearest."""
+    """The methods of these names, in their order.
+
+    Raises ValueError naming an unknown one and the nearest, or one that adapts another which is not among them.
+    """
     for name in names:
         if name not in METHODS:
             near = get_close_matches(name, METHODS, n=3, cutoff=0.4) or list(METHODS)
             raise ValueError(f"unknown method {name!r}; valid: {', '.join(near)}")
+        other = METHODS[name].adapts
+        if other and other not in names:
+            raise ValueError(f"method {name!r} adapts the trained model of {other!r}: name that method as well")
     return tuple(METHODS[name] for name in names)

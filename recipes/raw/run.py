@@ -30,7 +30,7 @@ from recipes.corpora import cache as raw_cache
 from recipes.corpora.cache import Cache
 from recipes.files import write_json
 from recipes.jobs import Job, run_jobs
-from recipes.raw.jobs import done_files, encoder_job, finetune_job, fusion_job, teacher_job
+from recipes.raw.jobs import adapted_job, done_files, encoder_job, finetune_job, fusion_job, teacher_job
 from recipes.raw.methods import FINETUNED
 from recipes.raw.methods import methods as methods_of
 from recipes.raw.plan import RunPlan
@@ -83,8 +83,12 @@ def run(recipe: Recipe, settings: RawSettings, options: argparse.Namespace, cons
     widths = sorted({method.teacher_hidden for method in methods_of(settings.methods)})
     teachers = [_job(p, p.name, f"teacher{hidden}", teacher_job, p, hidden) for hidden in widths for p in plans]
     run_jobs("Clean teachers", teachers, options.workers, console)
-    fusions = [_job(p, p.name, name, fusion_job, p, name) for name in settings.methods for p in plans]
+    adapted = [method.name for method in methods_of(settings.methods) if method.adapts]
+    trained = [name for name in settings.methods if name not in adapted]
+    fusions = [_job(p, p.name, name, fusion_job, p, name) for name in trained for p in plans]
     run_jobs("Fusions", fusions, options.workers, console)
+    adaptations = [_job(p, p.name, name, adapted_job, p, name) for name in adapted for p in plans]
+    run_jobs("Adaptation to the test clips", adaptations, options.workers, console)
     if settings.finetune.epochs:
         finetunes = [_job(p, p.name, FINETUNED.name, finetune_job, p) for p in plans]
         run_jobs("End-to-end fine-tuning", finetunes, options.workers, console)
