@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from recipes.raw.settings import RawSettings
+from recipes.released.settings import ReleasedSettings
 from recipes.settings import SettingsError, load, to_dict
 
 FOLDER = Path(__file__).parent.parent / "recipes" / "configs"
@@ -33,8 +34,8 @@ def file(tmp_path):
 def test_every_shipped_config_loads():
     assert CONFIGS
     for config in CONFIGS:
-        settings = load(RawSettings, config)
-        assert to_dict(settings)["fusion"]["epochs"] >= 1
+        settings = to_dict(load(ReleasedSettings if "_features" in config.stem else RawSettings, config))
+        assert settings["training" if "_features" in config.stem else "fusion"]["epochs"] >= 1
 
 
 def test_defaults_and_overrides(file):
