@@ -1,10 +1,9 @@
-"""The page that compares the models: docs/models.md, from finished runs of `recipes.compare_models`.
+"""The page that compares the models: docs/models.md, from a finished run of `recipes.compare_models`.
 
     python -m recipes.compare_models --out runs/compare_models
-    python -m recipes.compare_models --config recipes/configs/fusion_trials.toml --out runs/fusion_trials
-    python -m docs.make_models runs/compare_models runs/fusion_trials
+    python -m docs.make_models runs/compare_models
 
-Every figure of the page is read from the runs; its words are below and say nothing that depends on a figure.
+Every figure of the page is read from the run; its words are below and say nothing that depends on a figure.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ CONDITIONS = {"clean": "clean", "noisy/mean": "seen", "heldout/mean": "held-out 
 OPENING = """\
 # The models, compared
 
-Written by `python -m docs.make_models` from runs of `python -m recipes.compare_models`
+Written by `python -m docs.make_models` from a run of `python -m recipes.compare_models`
 ({corpus}; {runs} runs: {folds} folds × {seeds} seeds). {synthetic}
 
 All methods share folds, seeds, encoders of a kind, views, epochs, batches, learning rates and the rule that selects an
@@ -38,10 +37,9 @@ noisy, with types that were trained on; *held-out types* the same with types tha
 SECTIONS = {
     "Scores": "",
     "Against concatenation trained alike": "Differences in points, paired by fold and seed. With so few folds the "
-    "intervals are wide; they are the honest ones, since the seeds of a fold share its speakers.",
+    "intervals are wide; they are the honest ones, since the seeds of a fold share its speakers. What an adapted method "
+    "says of an utterance depends on the others of its batch.",
     "What was to hold": "Folds are the unit; the interval is Student's t at 95 %.",
-    "Trials": "Ideas that might close the gap on held-out types, one variant each, fixed beforehand, on the same "
-    "encoders, folds and seeds. What an adapted method says of an utterance depends on the others of its batch.",
     "The six conditions": "",
     "Levels": "Each noise alone on its modality, the others clean; the mean over the types.",
     "Does the auto-encoder work?": "A dimension is active if its posterior mean varies over the data. R² is the share "
@@ -58,14 +56,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m docs.make_models", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("run", type=Path, help="folder of a finished run of recipes.compare_models")
-    parser.add_argument("trials", type=Path, help="folder of a finished run of configs/fusion_trials.toml")
     options = parser.parse_args(arguments)
-    write_whole(PAGE, page(options.run, options.trials).encode())
+    write_whole(PAGE, page(options.run).encode())
 
 
-def page(folder: Path, trials: Path) -> str:
+def page(folder: Path) -> str:
     """The whole page."""
-    run, tried = read_runs([folder, trials])
+    (run,) = read_runs([folder])
     results, found = run.results, entries([run])
     units = results["protocol"]["runs"]
     opening = OPENING.format(
@@ -82,7 +79,6 @@ def page(folder: Path, trials: Path) -> str:
         "Scores": [_scores(found, CONDITIONS, "UA in per cent, mean ± standard deviation over runs")],
         "Against concatenation trained alike": [_gains(found)],
         "What was to hold": [_claims(results["claims"])],
-        "Trials": [_scores(entries([tried]), CONDITIONS, "UA in per cent"), _gains(entries([tried]))],
         "The six conditions": [
             _scores(found, {f"{group}/{part}": part for part in ("a", "v", "t", "av", "at", "vt", "pooled")}, title)
             for group, title in (("noisy", "Seen"), ("heldout", "Held-out types"), ("missing", "Missing"))
