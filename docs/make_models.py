@@ -37,8 +37,8 @@ noisy, with types that were trained on; *held-out types* the same with types tha
 SECTIONS = {
     "Scores": "",
     "Against concatenation trained alike": "Differences in points, paired by fold and seed. With so few folds the "
-    "intervals are wide; they are the honest ones, since the seeds of a fold share its speakers. What an adapted method "
-    "says of an utterance depends on the others of its batch.",
+    "intervals are wide; they are the honest ones, since the seeds of a fold share its speakers. What an adapted "
+    "method says of an utterance depends on the others of its batch.",
     "What was to hold": "Folds are the unit; the interval is Student's t at 95 %.",
     "The six conditions": "",
     "Levels": "Each noise alone on its modality, the others clean; the mean over the types.",
