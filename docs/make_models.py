@@ -195,10 +195,11 @@ def _reliability(methods: Sequence[dict[str, Any]]) -> Table:
 def _cost(folder: Path, results: dict[str, Any]) -> Table:
     rows = []
     for method in results["methods"]:
-        times = [
-            read_json(folder / "work" / unit["fold"] / f"seed{unit['seed']}" / f"{method['name']}.time.json")
-            for unit in results["protocol"]["runs"]
-        ]
+        runs = [folder / "work" / unit["fold"] / f"seed{unit['seed']}" for unit in results["protocol"]["runs"]]
+        files = [run / f"{method['name']}.time.json" for run in runs]
+        if not files[0].exists():  # an adapted method: the weights of the one that it adapts
+            continue
+        times = [read_json(file) for file in files]
         training, inference = (_cell([time[name] for time in times]) for name in ("training_s", "inference_us"))
         rows.append(Row(method["label"], (Cell(method["parameters"] / 1000), training, inference)))
     columns = (
