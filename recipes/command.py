@@ -63,7 +63,7 @@ def main(
     parser.add_argument("--out", type=Path, default=Path("runs", name), help="folder of the run (default: %(default)s)")
     parser.add_argument("--config", type=Path, default=config, help="settings, TOML (default: %(default)s)")
     parser.add_argument("--cache", type=Path, help="folder of decoded corpora (default: cache beside RUN)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes; 0 works in this one")
+    parser.add_argument("--workers", type=_count, default=os.cpu_count() or 1, help="processes; 0 works in this one")
     parser.add_argument("--resume", action="store_true", help="go on with a run that was broken off")
     parser.add_argument("--skip-bad", action="store_true", help="leave out what cannot be read, and list it")
     options, overrides = parser.parse_known_args(arguments)
@@ -78,6 +78,12 @@ def main(
         console.print("Interrupted; the same command with --resume goes on from here.", highlight=False)
         return 130
     return 0
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be a whole number ≥ 0, not {text!r}")
+    return int(text)
 
 
 def check_free(out: Path, resume: bool) -> None:

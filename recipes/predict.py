@@ -93,7 +93,7 @@ def predict(model: EmotionModel, clip: Clip, text: str = "") -> Prediction:
 def _reliability(output: FusionOutput) -> tuple[dict[str, float] | None, str]:
     if output.reliability is not None:
         return {name: float(value) for name, value in output.reliability.items()}, "as the model gives it"
-    if output.variance is not None:
+    if output.variance is not None and output.present.keys() <= output.variance.keys():
         # A posterior as wide as the prior, of variance 1, has learnt nothing from the modality.
         shares = {name: 1 - output.variance[name].clamp(max=1).mean() for name in output.present}
         return {name: float(share) for name, share in shares.items()}, "1 − posterior variance, mean over the latent"

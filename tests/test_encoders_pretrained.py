@@ -246,6 +246,14 @@ def test_a_foreign_configuration_is_refused(changed: dict[str, Any], content: by
         HuggingFaceTextEncoder(tiny.bert().to_dict() | changed, extra_files=files)
 
 
+@pytest.mark.parametrize("name", ["attn_implementation", "_attn_implementation"])
+def test_no_code_is_fetched_that_a_configuration_names(name: str) -> None:
+    network = tiny.bert().to_dict() | {name: "somebody/kernel", "auto_map": {"AutoModel": "somebody/code--network.It"}}
+    files = {"tokenizer.json": tiny.tokenizer().to_str().encode()}
+    settings = HuggingFaceTextEncoder(network, extra_files=files).config["network"]
+    assert not {name, "auto_map"} & settings.keys()
+
+
 def test_refuses_more_layers_than_there_are() -> None:
     with pytest.raises(ValueError, match=r"from 0 \(frozen\) to 3, or None for the whole network, got 4"):
         HuggingFaceVideoEncoder(tiny.vit().to_dict(), trainable_layers=4)

@@ -26,6 +26,11 @@ def test_golden():
     assert confusion(predicted, LABEL, 4) == [[3, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 1], [0, 0, 0, 1]]
 
 
+def test_ua_is_over_the_classes_that_occur():
+    """A class that is predicted and never the label has no recall; recalls 1/2 and 2/3."""
+    assert scores(np.array([0, 1, 2, 2, 1]), np.array([0, 1, 1, 0, 1]), 4)["ua"] == pytest.approx(7 / 12)
+
+
 def test_every_score_is_described():
     assert [metric["name"] for metric in METRICS] == list(scores(LABEL, LABEL, 4))
 

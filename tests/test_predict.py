@@ -256,6 +256,8 @@ def test_reliability_is_the_models_own_or_its_posteriors_or_not_given(clip_file:
     shares, meaning = command._reliability(SimpleNamespace(reliability=None, variance=variance, present=present))  # type: ignore[arg-type]
     assert shares == {"audio": pytest.approx(0.7), "text": 0}
     assert "posterior variance" in meaning
+    joint_alone = SimpleNamespace(reliability=None, variance={"product": torch.ones(1, 2)}, present=present)
+    assert command._reliability(joint_alone) == (None, "not given by this model")  # type: ignore[arg-type]
     none = command.predict(small("concat"), clip, "fine")
     assert (none.reliability, none.reliability_is) == (None, "not given by this model")
     known = command.predict(small("nmer"), clip, "fine").reliability

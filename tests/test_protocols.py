@@ -232,6 +232,7 @@ def test_no_speaker_is_in_two_parts_of_a_fold(name, by):
         ('--protocol.scenes.bar={noises={audio=["audio/babel"]}}', "scenes.bar: .*'audio/babel'.*'audio/babble'"),
         ('--protocol.scenes.bar={noises={sound=["audio/babble"]}}', "scenes.bar: no modality is called 'sound'"),
         ("--protocol.scenes.bar=3", "scenes.bar must be a table"),
+        ("--protocol.scenes.av={}", "scenes.av: conditions are called so already"),
         ('--protocol.name=""', "name must say which protocol it is"),
         ("--evaluation.curves=every", "evaluation.curves must be 'trained' | 'all', not 'every'"),
     ],

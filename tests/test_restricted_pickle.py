@@ -199,3 +199,11 @@ def test_damaged_bytes_load_or_are_one_error(tmp_path: Path, protocol: int) -> N
 def test_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="no such file"):
         load(tmp_path / "aligned_50.pkl")
+
+
+def test_lists_of_the_same_lists_are_converted_once(tmp_path: Path) -> None:
+    nested: list[Any] = []
+    for _ in range(100):  # 2**100 lists, if each were converted wherever it stands
+        nested = [nested, nested]
+    found = load(written(tmp_path, pickle.dumps(nested)))
+    assert found[0] is found[1]

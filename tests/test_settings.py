@@ -94,3 +94,8 @@ def test_bad_files(tmp_path):
 def test_bad_recipe_settings(override, message):
     with pytest.raises(SettingsError, match=message):
         load(RawSettings, CONFIGS[0], [override])
+
+
+def test_what_is_fine_tuned_must_be_trained_before():
+    with pytest.raises(SettingsError, match=r"finetune\.epochs: the method nmer is what is fine-tuned"):
+        load(RawSettings, CONFIGS[0], ['--methods=["concat"]', "--finetune.epochs=1"])

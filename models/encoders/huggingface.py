@@ -25,6 +25,9 @@ from models.encoders.pretrained import LayerMix, PretrainedEncoder, SpeechEncode
 _E = TypeVar("_E", bound=PretrainedEncoder)
 # Entries of a configuration that do not shape the network, or name where it came from.
 _LEFT_OUT = {"_name_or_path", "architectures", "dtype", "id2label", "label2id", "transformers_version"}
+# Entries that name code to fetch and run: a model's own classes, and kernels of the hub.
+_LEFT_OUT |= {"auto_map", "attn_implementation", "_attn_implementation", "_attn_implementation_internal"}
+_LEFT_OUT |= {"experts_implementation", "_experts_implementation", "_experts_implementation_internal"}
 # Augmentation from global generators, and layers after the transformer that would shorten its last output.
 _OFF = {"apply_spec_augment": False, "layerdrop": 0.0, "add_adapter": False}
 

@@ -182,8 +182,15 @@ class _Unpickler(pickle.Unpickler):
         raise _Refused(f"the object {pid!r} outside the file")
 
 
-def _plain(value: Any) -> Any:
-    """`value` with ordinary arrays, without the stand-ins of this module."""
+def _plain(value: Any, known: dict[int, Any] | None = None) -> Any:
+    """`value` with ordinary arrays, without the stand-ins of this module.
+
+    What stands in several places is converted once (`known`, by identity): a few bytes can hold a list of the same
+    two lists, of the same two lists, and so on.
+    """
+    known = {} if known is None else known
+    if id(value) in known:
+        return known[id(value)]
     if isinstance(value, _Array):
         held = value.flat if value.dtype.hasobject else ()
         if foreign := {type(item).__name__ for item in held if not isinstance(item, _PLAIN_TYPES)}:
@@ -192,9 +199,9 @@ def _plain(value: Any) -> Any:
             raise ValueError("an array of text holds what is no character")
         return value.view(np.ndarray)
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return known.setdefault(id(value), {key: _plain(item, known) for key, item in value.items()})
     if isinstance(value, list | tuple):
-        return type(value)(map(_plain, value))
+        return known.setdefault(id(value), type(value)([_plain(item, known) for item in value]))
     if isinstance(value, _ElementType):
         return value.dtype
     if isinstance(value, _Admitted):

@@ -54,14 +54,17 @@ METRICS: tuple[Metric, ...] = (
 
 
 def scores(predicted: Labels, label: Labels, classes: int) -> dict[str, float]:
-    """The `METRICS` by name, each in [0, 1]; classes that never occur do not count.
+    """The `METRICS` by name, each in [0, 1].
+
+    UA is over the classes that are the label of a row, whatever is predicted; macro-F1 leaves out only those that are
+    neither label nor prediction.
 
     Raises:
         ValueError: shapes differ, nothing to score, or a class index outside [0, classes).
     """
     p, t = _checked(predicted, label, classes)
     return {
-        "ua": float(multiclass_recall(p, t, num_classes=classes, average="macro")),
+        "ua": float(multiclass_recall(p, t, num_classes=classes, average="none")[t.unique()].mean()),
         "wa": float(multiclass_accuracy(p, t, num_classes=classes, average="micro")),
         "weighted_f1": float(multiclass_f1_score(p, t, num_classes=classes, average="weighted")),
         "macro_f1": float(multiclass_f1_score(p, t, num_classes=classes, average="macro")),

@@ -27,6 +27,8 @@ from recipes.metrics import area_under_curve, summary
 EVALUATION_SEED = 2**32
 """Seed of the noise in validation and test, the same for all methods and runs; no training run uses it."""
 _MISSING = {"audio": "audio/missing", "video": "image/missing", "text": "text/missing"}
+_TAKEN = {"mean", "pooled", "a", "v", "t", "av", "at", "vt"}
+"""Parts of conditions that mean something in every group: no scene can be called so."""
 _SOUND_MS = 25.0
 """Length of the pieces of sound that are dropped, each on its own: the usual frame of speech features."""
 
@@ -124,6 +126,10 @@ def _dropping(rate: float, frames: int) -> dict[str, NoiseScheduler]:
 def _scene(name: str, table: Any) -> NoiseScheduler:
     if not name or "/" in name or ":" in name or not isinstance(table, Mapping):
         raise ValueError(f"scenes.{name} must be a table of noise, with a name free of '/' and ':'")
+    if name in _TAKEN:
+        raise ValueError(
+            f"scenes.{name}: conditions are called so already; choose another name than {', '.join(sorted(_TAKEN))}"
+        )
     try:
         scheduler = NoiseScheduler.from_dict({"seed": EVALUATION_SEED, "total_steps": 1} | dict(table))
     except (KeyError, TypeError, ValueError) as error:

@@ -133,6 +133,8 @@ class RawSettings:
             self.scheduler("broad", seed=0, total_steps=1)
         if self.held_out:
             _all_modalities(self.held_out, "held_out")
+        if self.finetune.epochs and "nmer" not in self.methods:
+            raise ValueError("finetune.epochs: the method nmer is what is fine-tuned; add it to methods, or set 0")
         if self.finetune.batch_size % self.trainer.devices:
             raise ValueError(
                 f"finetune.batch_size = {self.finetune.batch_size} must be a multiple of trainer.devices = "

@@ -1,7 +1,7 @@
 """The steps of a recipe of released features, and its command line.
 
 Read and check the release; per run train the clean teacher and every method's model on the sequences; judge all on the
-test part of the fold; write RUN/results.json and RUN/report.html.
+test part of the fold; write RUN/results.json, RUN/report.html and RUN/tables.
 
 The same settings and seeds give the same results.json on one machine, whatever --workers says.
 
@@ -23,6 +23,7 @@ from rich.console import Console
 from noise_scheduler import NoiseScheduler, fixed
 from recipes import command
 from recipes.command import check_free, claim_folder
+from recipes.compare import main as compare_runs
 from recipes.corpora.features import FeatureCorpus
 from recipes.files import write_json
 from recipes.jobs import Job, run_jobs
@@ -78,7 +79,9 @@ def run(recipe: Recipe, settings: ReleasedSettings, options: argparse.Namespace,
     run_jobs("Methods", methods, options.workers, console)
 
     write_json(out / "results.json", merge(recipe, plans))
-    console.print(f"[bold]Report:[/] {write_report(out, [])}")
+    report = write_report(out, [])
+    compare_runs([str(out), "--out", str(out / "tables")])
+    console.print(f"[bold]Report:[/] {report}")
 
 
 def plans_of(recipe: Recipe, corpus: FeatureCorpus, settings: ReleasedSettings, out: Path) -> list[RunPlan]:
