@@ -120,9 +120,9 @@ class Emotion(Task):
         return counts
 
     def headline_of(self, sums: npt.NDArray[np.int64]) -> float:
-        """UA of a confusion matrix: the mean recall of the classes that occur as label or prediction."""
-        true, occurs = sums.sum(1), sums.sum(0) + sums.sum(1) > 0
-        return float(np.mean(sums.diagonal()[occurs] / true[occurs].clip(min=1)))
+        """UA of a confusion matrix: the mean recall of the classes that occur as labels."""
+        true, right = sums.sum(1), sums.diagonal()
+        return float(np.mean(right[true > 0] / true[true > 0]))
 
     def calibration_error(self, outputs: Outputs, label: Labels) -> float:
         return expected_calibration_error(softmax(outputs.astype(np.float64), axis=1), label)
