@@ -64,7 +64,11 @@ def scores(predicted: Labels, label: Labels, classes: int) -> dict[str, float]:
     """
     p, t = _checked(predicted, label, classes)
     return {
-        "ua": float(multiclass_recall(p, t, num_classes=classes, average="none")[t.unique()].mean()),
+        "ua": float(
+            multiclass_recall(p, t, num_classes=classes, average="none")[
+                torch.bincount(t, minlength=classes) > 0
+            ].mean()
+        ),
         "wa": float(multiclass_accuracy(p, t, num_classes=classes, average="micro")),
         "weighted_f1": float(multiclass_f1_score(p, t, num_classes=classes, average="weighted")),
         "macro_f1": float(multiclass_f1_score(p, t, num_classes=classes, average="macro")),
