@@ -29,7 +29,7 @@ from torch.utils.data import DataLoader, Dataset
 import models
 import noise_scheduler as ns
 from benchmarks.measure import alternate, write
-from models.batch import collate
+from models.batch import MODALITIES, collate
 from models.losses import student_loss
 from noise_scheduler.registry import name_of
 from noise_scheduler.torch_data import StepSampler, decode
@@ -53,7 +53,7 @@ class _Clean(Dataset[dict[str, Any]]):
 
     def __getitem__(self, code: int) -> dict[str, Any]:
         index, step = decode(code)
-        return {**self.rows[index], "noise_step": step}
+        return {**self.rows[index], "noise_step": step, "levels": torch.zeros(len(MODALITIES))}
 
 
 def training_step() -> Callable[[Any], None]:
@@ -84,7 +84,7 @@ def compare(cache: Cache, configured: RawSettings, rounds: int) -> dict[str, Any
             _Clean(Rows(cache, rows)),
             batch_size=BATCH,
             sampler=codes,
-            collate_fn=collate_rows,
+            collate_fn=partial(collate_rows, modalities=MODALITIES),
             num_workers=WORKERS,
             multiprocessing_context="spawn",
             persistent_workers=True,
@@ -132,8 +132,10 @@ def costs(cache: Cache, configured: RawSettings) -> dict[str, Any]:
         for modality, mixture in whole.noises.items()
         for noise in mixture.noises
     }
-    labelled = [{**sample, "row": 0, "noise_step": 0} for sample in samples[:BATCH]]
-    batch, step = collate_rows(labelled), training_step()
+    labelled = [
+        {**sample, "row": 0, "noise_step": 0, "levels": torch.zeros(len(MODALITIES))} for sample in samples[:BATCH]
+    ]
+    batch, step = collate_rows(labelled, MODALITIES), training_step()
     calls: dict[str, Callable[[], Any]] = {
         "read": lambda: [cache[row] for row in range(len(samples))],
         "schedule": partial(apply, whole),

@@ -53,6 +53,11 @@ class Batch:
         """The same batch with its tensors on `device`."""
         return Batch(**{part.name: _moved(getattr(self, part.name), device) for part in fields(self)})
 
+    @property
+    def levels(self) -> dict[str, Tensor] | None:
+        """Per modality (B,) level of its noise, or None when unknown."""
+        return None if self.level is None else dict(zip(MODALITIES, self.level.unbind(dim=1), strict=True))
+
     @staticmethod
     def collate(samples: Sequence[Mapping[str, Any]]) -> Batch:
         """The same as the function `collate`."""

@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader
 from models.batch import MODALITIES, Batch, present
 from models.encoders import Encoder, UnimodalClassifier
 from models.fusion import FusionOutput
-from models.losses import Loss, LossWeights, NoiseProbe, consistency, student_loss, teacher_loss
+from models.losses import DEFAULT_WEIGHTS, Loss, LossWeights, NoiseProbe, consistency, student_loss, teacher_loss
 from models.model import EmotionModel
 from models.seeding import seeded
 from noise_scheduler.torch_data import StepSampler, decode
@@ -183,7 +183,9 @@ class _EndToEndTraining(Training):
             with torch.no_grad():
                 target = _fuse(self._teacher[0], clean)
             output = self.model.fuse(features, there, generator=self.generator)
-            loss = student_loss(self.model.fusion, output, target, raw.label, class_weight=self.class_weight)
+            loss = student_loss(
+                self.model.fusion, output, target, raw.label, DEFAULT_WEIGHTS, self.class_weight, raw.levels
+            )
         self.log_dict(loss.terms | {"loss": loss.total.detach()}, batch_size=len(raw))
         return loss.total
 

@@ -6,6 +6,7 @@ Public: `Rows`, `online_loader`, `collate_rows`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -46,17 +47,20 @@ def online_loader(
         Scheduled(Rows(cache, rows), scheduler, _id_of),
         batch_size=batch_size,
         sampler=sampler,
-        collate_fn=collate_rows,
+        collate_fn=partial(collate_rows, modalities=scheduler.modalities),
         num_workers=workers,
         multiprocessing_context="spawn" if workers else None,
         persistent_workers=workers > 0,
     )
 
 
-def collate_rows(samples: Sequence[Mapping[str, Any]]) -> tuple[Batch, dict[str, Tensor]]:
-    """The batch, and (B,) int64 ``row`` and ``noise_step``."""
+def collate_rows(samples: Sequence[Mapping[str, Any]], modalities: Sequence[str]) -> tuple[Batch, dict[str, Tensor]]:
+    """The batch, and (B,) int64 ``row`` and ``noise_step``; ``levels`` of a sample are those of `modalities`."""
     columns = {name: torch.tensor([sample[name] for sample in samples]) for name in ("row", "noise_step")}
-    return collate(samples), columns
+    told = [
+        dict(sample) | {"level": dict(zip(modalities, sample["levels"].tolist(), strict=True))} for sample in samples
+    ]
+    return collate(told), columns
 
 
 def _id_of(sample: Mapping[str, Any]) -> str:

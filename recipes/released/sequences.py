@@ -56,9 +56,11 @@ class Sequences(Dataset[dict[str, Any]]):
         index, step = decode(code)
         sample = self.corpus[int(self.rows[index])]
         features: Mapping[str, Any] = sample["features"]
+        level = dict.fromkeys(MODALITIES, 0.0)
         if self.scheduler is not None:
-            features, _ = self.scheduler(features, id=sample["id"], step=step)
-        return {"features": features, "label": sample["label"], "row": index}
+            features, record = self.scheduler(features, id=sample["id"], step=step)
+            level = {modality: record.level(modality) for modality in MODALITIES}
+        return {"features": features, "label": sample["label"], "row": index, "level": level}
 
 
 def _collate(samples: Sequence[Mapping[str, Any]]) -> tuple[Batch, Tensor]:

@@ -98,7 +98,7 @@ class _SequenceTraining(Training):
             with torch.no_grad():
                 target = teacher.fuse(*clean.rows(rows))
             loss = student_loss(
-                self.model.fusion, output, target, batch.label, self.weights, class_weight=self.class_weight
+                self.model.fusion, output, target, batch.label, self.weights, self.class_weight, batch.levels
             )
         self.log_dict(loss.terms | {"loss": loss.total.detach()}, batch_size=len(batch))
         return loss.total
