@@ -9,7 +9,7 @@
 
 What is hit follows from the utterance's id alone, so that it is the same for all methods, runs and folds.
 
-Public: `ProtocolSettings`, `absences`, `noises`, `rate_curves`, `EVALUATION_SEED`.
+Public: `ProtocolSettings`, `absences`, `noises`, `unequal_rate`, `rate_curves`, `EVALUATION_SEED`.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def absences(protocol: ProtocolSettings) -> dict[str, NoiseScheduler]:
     found: dict[str, Condition] = {f"missing_rate/{rate}": missing_rate(rate) for rate in protocol.missing_rates}
     for rates in protocol.unequal_rates:
         name = "-".join(f"{modality[0]}{float(rates[modality])}" for modality in MODALITIES)
-        found[f"unequal_rate/{name}"] = any_subset(_unequal_weights(rates))
+        found[f"unequal_rate/{name}"] = unequal_rate(rates)
     return {
         name: NoiseScheduler(_MISSING, condition=condition, seed=EVALUATION_SEED) for name, condition in found.items()
     }
@@ -138,6 +138,12 @@ def _scene(name: str, table: Any) -> NoiseScheduler:
         if modality not in MODALITIES:
             raise ValueError(f"scenes.{name}: no modality is called {modality!r}; {nearest(modality, MODALITIES)}")
     return scheduler
+
+
+def unequal_rate(rates: Mapping[str, float]) -> Condition:
+    """Every modality absent at its rate, at least one of each utterance kept. Raises ValueError on other rates."""
+    _check_unequal(rates)
+    return any_subset(_unequal_weights(rates))
 
 
 def _check_unequal(rates: Mapping[str, Any]) -> None:

@@ -18,7 +18,7 @@ Public: `JudgedCondition`, `MISSING`, `judged_conditions`, `view_schedulers`, `t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -29,7 +29,7 @@ from noise_scheduler.condition import Condition
 from recipes.corpora.features import MODALITIES
 from recipes.raw.conditions import SIX
 from recipes.raw.methods import Method
-from recipes.raw.protocols import EVALUATION_SEED
+from recipes.raw.protocols import EVALUATION_SEED, unequal_rate
 from recipes.released.settings import EvaluationSettings, ReleasedSettings
 
 MISSING = "missing"
@@ -62,7 +62,7 @@ def judged_conditions(settings: EvaluationSettings) -> tuple[JudgedCondition, ..
     found += [JudgedCondition(f"missing_rate/{rate:g}", MISSING, missing_rate(rate)) for rate in settings.missing_rates]
     for rates in settings.unequal_rates:
         part = "-".join(f"{modality[0]}{rates[modality]:g}" for modality in MODALITIES)
-        found.append(JudgedCondition(f"unequal_rate/{part}", MISSING, _unequal(rates)))
+        found.append(JudgedCondition(f"unequal_rate/{part}", MISSING, unequal_rate(rates)))
     found += [
         JudgedCondition(f"dropped/{rate:g}", f"dropped {rate:g}", fixed(MODALITIES)) for rate in settings.loss_rates
     ]
@@ -133,14 +133,3 @@ def _beta_views(settings: EvaluationSettings) -> dict[str, tuple[int, str]]:
         for noise_type in settings.noise_types
         for steps in settings.steps
     }
-
-
-def _unequal(rates: Mapping[str, float]) -> Condition:
-    """Each modality absent at its own rate, independently, given that one at least is there."""
-    weights = {}
-    for subset in any_subset().subsets(MODALITIES):
-        weight = 1.0
-        for modality in MODALITIES:
-            weight *= rates[modality] if modality in subset else 1 - rates[modality]
-        weights["+".join(subset)] = weight if len(subset) < len(MODALITIES) else 0.0
-    return any_subset(weights)

@@ -16,6 +16,7 @@ from noise_scheduler import NoiseScheduler
 from recipes.corpora.features import MODALITIES
 from recipes.raw.methods import Method
 from recipes.raw.methods import methods as methods_of
+from recipes.raw.protocols import unequal_rate
 from recipes.raw.settings import RunSettings
 
 NOISE_TYPES = ("gaussian", "impulse")
@@ -68,8 +69,7 @@ class EvaluationSettings:
             if sorted(set(rates)) != list(rates) or any(not 0 <= rate <= 1 for rate in rates):
                 raise ValueError(f"{name} must be rising rates in [0, 1], not {list(rates)}")
         for rates in self.unequal_rates:
-            if set(rates) != set(MODALITIES) or not all(_is_rate(rate) for rate in rates.values()):
-                raise ValueError(f"unequal_rates need a rate in [0, 1) of each of {', '.join(MODALITIES)}, not {rates}")
+            unequal_rate(rates)  # raises where they cannot be met
         if not (self.steps or self.missing or self.missing_rates or self.unequal_rates or self.loss_rates):
             raise ValueError("nothing to judge by: give steps, missing, missing_rates, unequal_rates or loss_rates")
 
@@ -121,7 +121,3 @@ class ReleasedSettings:
                 f"noise.noises needs the tables {', '.join(MODALITIES)}, not {', '.join(scheduler.noises)}"
             )
         return scheduler
-
-
-def _is_rate(rate: Any) -> bool:
-    return isinstance(rate, int | float) and not isinstance(rate, bool) and 0 <= rate < 1
