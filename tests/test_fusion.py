@@ -124,7 +124,7 @@ def test_every_weight_learns(name: str, classes: int) -> None:
         if model.teacher_hidden is not None:
             target = Experts(DIMS, classes, hidden=model.teacher_hidden).eval()(*clean(15, seed=1)[:2])
         output = model(features, present, generator=torch.Generator().manual_seed(0))
-    loss = student_loss(model, output, target, label)
+    loss = student_loss(model, output, target, label, level={name: torch.full((len(label),), 0.5) for name in DIMS})
     loss.total.backward()
     still = [n for n, p in model.named_parameters() if p.grad is None or not bool(p.grad.abs().sum() > 0)]
     assert still == []
