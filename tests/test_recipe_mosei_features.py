@@ -69,5 +69,5 @@ def test_learning_happens(tmp_path):
     code, results = run(file, tmp_path / "run", "lost_steps", *more, "--evaluation.loss_rates=[0.5, 0.9]")
     assert code == 0
     noisy, clean = results["methods"]
-    assert noisy["scores"]["clean"]["pearson_r"]["mean"] > 0.5
+    assert noisy["scores"]["clean"]["pearson"]["mean"] > 0.5
     assert noisy["scores"]["dropped/mean"]["mae"]["mean"] < clean["scores"]["dropped/mean"]["mae"]["mean"]
