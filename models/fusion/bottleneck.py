@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from models.fusion.output import Fusion, FusionOutput, check_features, mean_over_present, zero_absent
+from models.fusion.tokens import learnt_tokens
 
 
 class Bottleneck(Fusion):
@@ -46,8 +47,8 @@ class Bottleneck(Fusion):
         self.joint_dim = width * len(self.feature_dims)
         self.bottlenecks, self.width = bottlenecks, width
         self.project = nn.ModuleDict({name: nn.Linear(dim, tokens * width) for name, dim in self.feature_dims.items()})
-        self.class_token = nn.ParameterDict({name: _tokens(1, width) for name in self.feature_dims})
-        self.shared = _tokens(bottlenecks, width)
+        self.class_token = nn.ParameterDict({name: learnt_tokens(1, width) for name in self.feature_dims})
+        self.shared = learnt_tokens(bottlenecks, width)
         self.layers = nn.ModuleDict(
             {
                 name: nn.ModuleList(
@@ -88,7 +89,3 @@ class Bottleneck(Fusion):
             joint=torch.cat(list(summaries.values()), dim=1),
             present=masks,
         )
-
-
-def _tokens(count: int, width: int) -> nn.Parameter:
-    return nn.Parameter(0.02 * torch.randn(1, count, width))

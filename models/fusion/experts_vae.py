@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from models.fusion.experts import specific_encoder
-from models.fusion.gaussian import GaussianEncoder, draw, kl_from_prior, product_of_experts
+from models.fusion.gaussian import GaussianEncoder, draw, kl_from_prior, posteriors, product_of_experts
 from models.fusion.output import Fusion, FusionOutput, check_features, zero_absent
 
 
@@ -71,13 +71,7 @@ class ExpertsVAE(Fusion):
         known, masks = check_features(features, present, self.feature_dims)
         specific = {name: zero_absent(masks[name], self.encoder[name](x)) for name, x in known.items()}
         votes = {name: zero_absent(masks[name], self.expert[name](x)) for name, x in specific.items()}
-        means, variances = {}, {}
-        for name, x in specific.items():
-            mean, variance = self.posterior[name](x)
-            means[name], variances[name] = (
-                zero_absent(masks[name], mean),
-                variance.masked_fill(~masks[name][:, None], 1),
-            )
+        means, variances = posteriors(self.posterior, specific, masks)
         mean, variance = product_of_experts(means, variances, masks)
         means["product"], variances["product"] = mean, variance
         latent = draw(mean, variance, generator) if self.training else mean

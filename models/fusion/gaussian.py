@@ -1,7 +1,7 @@
 """Diagonal Gaussians over a latent, and what multimodal auto-encoders do with them; the prior is N(0, 1).
 
-Public: `GaussianEncoder`, `product_of_experts`, `kl_from_prior`, `draw`. References: Kingma and Welling, ICLR 2014
-(reparametrisation); Wu and Goodman, NeurIPS 2018 (product of experts with the prior).
+Public: `GaussianEncoder`, `posteriors`, `product_of_experts`, `kl_from_prior`, `draw`. References: Kingma and Welling,
+ICLR 2014 (reparametrisation); Wu and Goodman, NeurIPS 2018 (product of experts with the prior).
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+
+from models.fusion.output import zero_absent
 
 _LOG_VARIANCE_RANGE = (-8.0, 8.0)
 
@@ -25,6 +27,18 @@ class GaussianEncoder(nn.Module):
         """Mean and variance."""
         mean, log_variance = self.body(features).chunk(2, dim=1)
         return mean, log_variance.clamp(*_LOG_VARIANCE_RANGE).exp()
+
+
+def posteriors(
+    encoders: nn.ModuleDict, inputs: Mapping[str, Tensor], present: Mapping[str, Tensor]
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Means and variances (B, Z) per modality, those of the prior where it is absent."""
+    means, variances = {}, {}
+    for name, x in inputs.items():
+        mean, variance = encoders[name](x)
+        means[name] = zero_absent(present[name], mean)
+        variances[name] = variance.masked_fill(~present[name][:, None], 1)
+    return means, variances
 
 
 def product_of_experts(

@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from models.fusion.experts import Experts
-from models.fusion.gaussian import GaussianEncoder, draw, kl_from_prior, product_of_experts
-from models.fusion.output import Fusion, FusionOutput, check_features, mean_over_present, zero_absent
+from models.fusion.gaussian import GaussianEncoder, draw, kl_from_prior, posteriors, product_of_experts
+from models.fusion.output import Fusion, FusionOutput, check_features, mean_over_present
 
 
 class NMER(Fusion):
@@ -100,12 +100,12 @@ class NMER(Fusion):
     def _posteriors(self, output: FusionOutput) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Means and variances per modality, and of their product with the prior."""
         assert output.invariants is not None
-        means: dict[str, Tensor] = {}
-        variances: dict[str, Tensor] = {}
         parts = output.joint.chunk(len(self.feature_dims), dim=1)
-        for (name, mask), specific in zip(output.present.items(), parts, strict=True):
-            mean, variance = self.posterior[name](torch.cat([specific, output.invariants[name]], dim=1))
-            means[name], variances[name] = zero_absent(mask, mean), variance.masked_fill(~mask[:, None], 1)
+        inputs = {
+            name: torch.cat([specific, output.invariants[name]], dim=1)
+            for name, specific in zip(self.feature_dims, parts, strict=True)
+        }
+        means, variances = posteriors(self.posterior, inputs, output.present)
         means["product"], variances["product"] = product_of_experts(means, variances, output.present)
         return means, variances
 

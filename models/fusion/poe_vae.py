@@ -14,8 +14,8 @@ from itertools import combinations
 import torch
 from torch import Tensor, nn
 
-from models.fusion.gaussian import GaussianEncoder, draw, kl_from_prior, product_of_experts
-from models.fusion.output import Fusion, FusionOutput, check_features, mean_over_present, zero_absent
+from models.fusion.gaussian import GaussianEncoder, draw, kl_from_prior, posteriors, product_of_experts
+from models.fusion.output import Fusion, FusionOutput, check_features, mean_over_present
 
 
 class PoEVAE(Fusion):
@@ -99,14 +99,7 @@ class PoEVAE(Fusion):
         self, features: Mapping[str, Tensor], present: Mapping[str, Tensor]
     ) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
         known, masks = check_features(features, present, self.feature_dims)
-        means, variances = {}, {}
-        for name, x in known.items():
-            mean, variance = self.posterior[name](x)
-            means[name], variances[name] = (
-                zero_absent(masks[name], mean),
-                variance.masked_fill(~masks[name][:, None], 1),
-            )
-        return means, variances, masks
+        return *posteriors(self.posterior, known, masks), masks
 
     def _output(
         self,

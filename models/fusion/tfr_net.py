@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.fusion.output import Fusion, FusionOutput, check_features
+from models.fusion.tokens import learnt_tokens
 
 
 class TFRNet(Fusion):
@@ -47,8 +48,8 @@ class TFRNet(Fusion):
         self.width, self.tokens = width, tokens
         self.joint_dim = width * tokens * len(self.feature_dims)
         self.project = nn.ModuleDict({name: nn.Linear(dim, tokens * width) for name, dim in self.feature_dims.items()})
-        self.absent = nn.ParameterDict({name: _tokens(tokens, width) for name in self.feature_dims})
-        self.nothing = _tokens(1, width)
+        self.absent = nn.ParameterDict({name: learnt_tokens(tokens, width) for name in self.feature_dims})
+        self.nothing = learnt_tokens(1, width)
         self.attend = nn.ModuleDict(
             {
                 name: nn.TransformerDecoderLayer(width, heads, 2 * width, dropout, batch_first=True)
@@ -103,7 +104,3 @@ class TFRNet(Fusion):
             streams[name], memory, memory_key_padding_mask=hidden.repeat_interleave(lengths, dim=1)
         )
         return attended
-
-
-def _tokens(count: int, width: int) -> nn.Parameter:
-    return nn.Parameter(0.02 * torch.randn(1, count, width))
