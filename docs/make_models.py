@@ -47,8 +47,8 @@ SECTIONS = {
     "stands what the teacher itself makes of the same noisy input, and 0 is the mean predictor.",
     "Confidence and reliability": "ECE: expected calibration error over 15 bins. Reliability: rank correlation of what "
     "a model says of a modality with how clean that modality is, over each noise at levels 0, .25, .5, .75 and 1.",
-    "Cost": "Of the fusion alone, on encoded views: weights, training on one thread, and time per utterance in a batch "
-    "of the whole test fold.",
+    "Cost": "Of the fusion alone, on encoded views: weights, processor seconds of training, time per utterance in a "
+    "batch of the whole test fold.",
 }
 
 
@@ -200,11 +200,11 @@ def _cost(folder: Path, results: dict[str, Any]) -> Table:
         if not files[0].exists():  # an adapted method: the weights of the one that it adapts
             continue
         times = [read_json(file) for file in files]
-        training, inference = (_cell([time[name] for time in times]) for name in ("training_s", "inference_us"))
+        training, inference = (_cell([time[name] for time in times]) for name in ("training_cpu_s", "inference_us"))
         rows.append(Row(method["label"], (Cell(method["parameters"] / 1000), training, inference)))
     columns = (
         Column("weights, thousands", None, decimals=0),
-        Column("training, s", None),
+        Column("training, processor s", None),
         Column("inference, µs per utterance", None),
     )
     return Table("Mean ± standard deviation over runs", columns, tuple(rows))

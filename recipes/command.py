@@ -1,15 +1,17 @@
-"""The command line that recipes share, and the folder that a run claims.
+"""The command line that recipes share, the folder that a run claims, and what it leaves there.
 
-Public: `main`, `RunError`, `check_free`, `claim_folder`.
+Public: `main`, `RunError`, `check_free`, `claimed_folder`, `finish`.
 """
 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import importlib.metadata
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,10 +19,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from recipes import settings as settings_files
+from recipes.compare import main as compare_runs
 from recipes.corpora import CorpusError
 from recipes.corpora.cache import CacheError
 from recipes.files import read_json, write_json
+from recipes.report import write_report
+from recipes.resources import collect
 from recipes.settings import SettingsError
+from recipes.trainer import TrainingError
 
 Settings = TypeVar("Settings")
 
@@ -71,7 +77,7 @@ def main(
     console = Console()
     try:
         run(settings_files.load(settings_class, options.config, overrides), options, console)
-    except (CorpusError, CacheError, SettingsError, RunError, FileExistsError) as error:
+    except (CorpusError, CacheError, SettingsError, RunError, TrainingError, FileExistsError) as error:
         Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 2
     except KeyboardInterrupt:
@@ -94,8 +100,28 @@ def check_free(out: Path, resume: bool) -> None:
         raise RunError(f"{out} is not empty: go on with it by --resume, or give another --out")
 
 
-def claim_folder(out: Path, settings: Any, corpus_digest: str) -> None:
-    """Write down what the run is; raise RunError where the folder holds a run that was something else."""
+@contextmanager
+def claimed_folder(out: Path, settings: Any, corpus_digest: str) -> Iterator[None]:
+    """Hold `out` for this run while the body runs; write down what the run is, and with what it is done.
+
+    Raises:
+        RunError: another command is at work in the folder, or it holds a run that was something else.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    folder = os.open(out, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with this process, whatever ends that
+        except BlockingIOError as error:
+            raise RunError(f"{out}: another command is at work there; wait for it, or give another --out") from error
+        _write_down(out, settings, corpus_digest)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _write_down(out: Path, settings: Any, corpus_digest: str) -> None:
+    """settings.json, which must be as it was; environment.json, a list of all that the run was done with."""
     resolved = {"settings": settings_files.to_dict(settings), "corpus_digest": corpus_digest}
     file = out / "settings.json"
     if file.exists():
@@ -107,7 +133,22 @@ def claim_folder(out: Path, settings: Any, corpus_digest: str) -> None:
         write_json(file, resolved)
     packages = {name: importlib.metadata.version(name) for name in ("noise-scheduler", *_PACKAGES)}
     machine = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
-    write_json(out / "environment.json", machine | {"packages": packages})
+    environment, file = machine | {"packages": packages}, out / "environment.json"
+    earlier = read_json(file) if file.exists() else []
+    if environment not in earlier:
+        write_json(file, [*earlier, environment])
+
+
+def finish(
+    out: Path, results: Mapping[str, Any], gallery: Sequence[Mapping[str, Any]], wall_s: float, workers: int
+) -> Path:
+    """Write results.json, resources.json, report.html and tables/ of a run whose jobs are done; gives the report."""
+    write_json(out / "results.json", results)
+    write_json(out / "resources.json", collect(out / "work", wall_s, workers))
+    report = write_report(out, gallery)
+    if compare_runs([str(out), "--out", str(out / "tables")]):
+        raise RunError(f"{out / 'tables'} could not be written, see above; the report is there: {report}")
+    return report
 
 
 def _differences(before: Any, after: Any, name: str = "") -> list[str]:

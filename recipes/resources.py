@@ -19,8 +19,8 @@ from typing import TypedDict
 
 from recipes.files import read_json, write_json
 
-STAGES = ("decoding", "encoder training", "bank", "fusion", "end-to-end fine-tuning", "evaluation")
-"""In the order in which they are reported."""
+STAGES = ("decoding", "encoder training", "bank", "fusion", "end-to-end fine-tuning", "training", "evaluation")
+"""In the order in which they are reported; ``training`` is that of encoders and fusion together, on features."""
 
 
 class Stage(TypedDict):

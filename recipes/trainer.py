@@ -7,7 +7,8 @@ learning rate falls as if it went on. Seeds of ranks differ, so that they draw o
 Several devices are one process each (`other_ranks`), joined by DDP: gloo on CPUs, NCCL on GPUs. Every rank validates on
 all validation data, so all keep the same weights, and a loss is the mean of the ranks' losses.
 
-Public: `TrainerSettings`, `CPU`, `Training`, `Predictions`, `Fitted`, `fit`, `other_ranks`, `LOG_EVERY`.
+Public: `TrainerSettings`, `CPU`, `Training`, `TrainingError`, `Predictions`, `Fitted`, `fit`, `other_ranks`,
+`LOG_EVERY`.
 References: Loshchilov and Hutter, ICLR 2019 (AdamW); Polyak and Juditsky, SIAM J. Control Optim. 30(4), 1992
 (averaging).
 """
@@ -82,6 +83,10 @@ class TrainerSettings:
 
 
 CPU = TrainerSettings()
+
+
+class TrainingError(ValueError):
+    """A training came to nothing; the message names it and the remedy."""
 
 
 class Fitted(NamedTuple):
@@ -188,7 +193,11 @@ def fit(
     *callbacks: lightning.Callback,
     settings: TrainerSettings = CPU,
 ) -> Fitted:
-    """Run a loop; the best weights are then in `training.best_state`, the module itself has the last."""
+    """Run a loop; the best weights are then in `training.best_state`, the module itself has the last.
+
+    Raises:
+        TrainingError: no validation gave a number.
+    """
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
     rank = int(os.environ["LOCAL_RANK"]) if settings.devices > 1 else 0
@@ -212,6 +221,10 @@ def fit(
             enable_progress_bar=False,
         )
         trainer.fit(training, train, validation)
+    if training.best_score == -math.inf:
+        raise TrainingError(
+            f"the training of {log.parent.name}/{log.name} diverged: no validation gave a number; lower learning_rate"
+        )
     return Fitted(training.best_score, trainer.global_step)
 
 

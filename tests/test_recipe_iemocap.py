@@ -68,7 +68,7 @@ def test_report_results_and_checkpoints(first_run):
         )
     settings = json.loads((first_run / "settings.json").read_text())
     assert settings["settings"]["run"]["seeds"] == [3]
-    assert "torch" in json.loads((first_run / "environment.json").read_text())["packages"]
+    assert "torch" in json.loads((first_run / "environment.json").read_text())[0]["packages"]
     assert list((first_run / "tensorboard").rglob("events.*"))
     stages = json.loads((first_run / "resources.json").read_text())["stages"]
     assert list(stages) == ["decoding", "encoder training", "bank", "fusion", "end-to-end fine-tuning", "evaluation"]

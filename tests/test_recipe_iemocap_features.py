@@ -109,8 +109,10 @@ def test_results_report_and_checkpoints(first_run):
     assert "feature/beta_schedule" in card
     assert "T=20 impulse/pooled" in card
     assert list((first_run / "tensorboard").rglob("events.*"))
-    cost = json.loads((first_run / "work" / "1" / "seed3" / "concat.cost.json").read_text())
-    assert set(cost) == {"training_cpu_s", "utterances_per_cpu_s", "peak_memory_mib"}
+    stages = json.loads((first_run / "resources.json").read_text())["stages"]
+    assert list(stages) == ["training", "evaluation"]
+    assert stages["training"]["utterances"] > stages["evaluation"]["utterances"] > 0
+    assert 'id="resources"' in page
 
 
 def test_runs_can_be_compared(first_run, tmp_path):

@@ -1,6 +1,7 @@
 """What all training loops share: averages, early stopping, and several processes."""
 
 import json
+import math
 import os
 
 import pytest
@@ -10,7 +11,7 @@ from training_ranks import GLOBAL_BATCH, SAMPLES, STEPS, train
 
 from recipes.raw.settings import RawSettings
 from recipes.settings import SettingsError, load
-from recipes.trainer import TrainerSettings, other_ranks
+from recipes.trainer import TrainerSettings, TrainingError, other_ranks
 
 needs_no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 
@@ -36,6 +37,11 @@ def test_patience_ends_a_training(tmp_path, patience, epochs):
     scores = (0.5, 0.4, 0.6, 0.6, 0.1, 0.9)
     _, fitted = train(tmp_path, epochs=6, scores=scores, patience=patience)
     assert fitted == (max(scores[:epochs]), epochs * (STEPS // 3))
+
+
+def test_a_diverged_training_says_so(tmp_path):
+    with pytest.raises(TrainingError, match="diverged: no validation gave a number; lower learning_rate"):
+        train(tmp_path, scores=(math.nan, math.nan, math.nan))
 
 
 @pytest.mark.slow

@@ -298,7 +298,13 @@ def _load(source: str | Path, revision: str | None) -> Any:
 def _read(loader: Any, source: str | Path, revision: str | None, **arguments: Any) -> Any:
     local = Path(source).is_dir()
     try:
-        return loader(str(source), revision=revision or "main", local_files_only=local, **arguments)
+        return loader(
+            str(source),
+            revision=revision or "main",
+            local_files_only=local,
+            trust_remote_code=False,  # else it asks on the terminal whether to run code of the repository
+            **arguments,
+        )
     except OSError as error:
         raise FileNotFoundError(
             f"cannot load {source}: give a folder with config.json, model.safetensors and the tokenizer or "

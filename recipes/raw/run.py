@@ -24,11 +24,9 @@ from rich.console import Console
 from noise_scheduler import NoiseScheduler, fixed
 from noise_scheduler.tied import followed
 from recipes import command
-from recipes.command import check_free, claim_folder
-from recipes.compare import main as compare_runs
+from recipes.command import check_free, claimed_folder, finish
 from recipes.corpora import cache as raw_cache
 from recipes.corpora.cache import Cache
-from recipes.files import write_json
 from recipes.jobs import Job, run_jobs
 from recipes.raw.jobs import adapted_job, done_files, encoder_job, finetune_job, fusion_job, teacher_job
 from recipes.raw.methods import FINETUNED
@@ -39,8 +37,7 @@ from recipes.raw.recipe import Corpus, Recipe
 from recipes.raw.results import merge
 from recipes.raw.settings import MODALITIES, RawSettings
 from recipes.raw.views import curve_noises, evaluation_scheduler
-from recipes.report import write_report
-from recipes.resources import collect, write_stage
+from recipes.resources import write_stage
 from recipes.settings import SettingsError
 
 
@@ -73,37 +70,37 @@ def run(recipe: Recipe, settings: RawSettings, options: argparse.Namespace, cons
     decoding_s = (time.perf_counter() - began) * max(1, options.workers)
     _try_noises(cache, settings)
     plans = _plans(recipe, corpus, cache, settings, out)
-    claim_folder(out, settings, cache.folder.name)
-    if not there & {cache.folder, cache.folder.with_name(f"{cache.folder.name}.parts")}:  # else little was decoded
-        write_stage(out / "work" / "decoding.stage.json", "decoding", decoding_s, len(cache))
-
-    folds = {plan.encoder_name: plan for plan in plans}.values()
-    encoders = [_job(p, p.encoder_name, m, encoder_job, p, m) for m in ("video", "audio", "text") for p in folds]
-    run_jobs("Encoders and banks of noisy views", encoders, options.workers, console)
-    widths = sorted({method.teacher_hidden for method in methods_of(settings.methods)})
-    teachers = [_job(p, p.name, f"teacher{hidden}", teacher_job, p, hidden) for hidden in widths for p in plans]
-    run_jobs("Clean teachers", teachers, options.workers, console)
-    adapted = [method.name for method in methods_of(settings.methods) if method.adapts]
-    trained = [name for name in settings.methods if name not in adapted]
-    fusions = [_job(p, p.name, name, fusion_job, p, name) for name in trained for p in plans]
-    run_jobs("Fusions", fusions, options.workers, console)
-    adaptations = [_job(p, p.name, name, adapted_job, p, name) for name in adapted for p in plans]
-    run_jobs("Adaptation to the test clips", adaptations, options.workers, console)
-    if settings.finetune.epochs:
-        finetunes = [_job(p, p.name, FINETUNED.name, finetune_job, p) for p in plans]
-        run_jobs("End-to-end fine-tuning", finetunes, options.workers, console)
-
-    results = merge(recipe, corpus, cache, plans)
-    write_json(out / "results.json", results)
-    write_json(out / "resources.json", collect(out / "work", time.perf_counter() - started, options.workers))
-    report = write_report(out, _gallery(recipe, cache, plans[0]))
-    compare_runs([str(out), "--out", str(out / "tables")])
+    with claimed_folder(out, settings, cache.folder.name):
+        if not there & {cache.folder, cache.folder.with_name(f"{cache.folder.name}.parts")}:  # else little was decoded
+            write_stage(out / "work" / "decoding.stage.json", "decoding", decoding_s, len(cache))
+        _train(settings, plans, options.workers, console)
+        results, gallery = merge(recipe, corpus, cache, plans), _gallery(recipe, cache, plans[0])
+        report = finish(out, results, gallery, time.perf_counter() - started, options.workers)
     for claim in results["claims"]:
         measured = f"{claim['measured']['mean']:+.1f} ± {claim['measured']['std']:.1f}"
         console.print(
             f"{'✓' if claim['holds'] else '✗'} {claim['text']}: {measured} ({claim['required']})", highlight=False
         )
     console.print(f"[bold]Report:[/] {report}")
+
+
+def _train(settings: RawSettings, plans: Sequence[RunPlan], workers: int, console: Console) -> None:
+    """All jobs of all runs: encoders, teachers, fusions and what goes on from them."""
+    folds = {plan.encoder_name: plan for plan in plans}.values()
+    encoders = [_job(p, p.encoder_name, m, encoder_job, p, m) for m in ("video", "audio", "text") for p in folds]
+    run_jobs("Encoders and banks of noisy views", encoders, workers, console)
+    widths = sorted({method.teacher_hidden for method in methods_of(settings.methods)})
+    teachers = [_job(p, p.name, f"teacher{hidden}", teacher_job, p, hidden) for hidden in widths for p in plans]
+    run_jobs("Clean teachers", teachers, workers, console)
+    adapted = [method.name for method in methods_of(settings.methods) if method.adapts]
+    trained = [name for name in settings.methods if name not in adapted]
+    fusions = [_job(p, p.name, name, fusion_job, p, name) for name in trained for p in plans]
+    run_jobs("Fusions", fusions, workers, console)
+    adaptations = [_job(p, p.name, name, adapted_job, p, name) for name in adapted for p in plans]
+    run_jobs("Adaptation to the test clips", adaptations, workers, console)
+    if settings.finetune.epochs:
+        finetunes = [_job(p, p.name, FINETUNED.name, finetune_job, p) for p in plans]
+        run_jobs("End-to-end fine-tuning", finetunes, workers, console)
 
 
 def _try_noises(cache: Cache, settings: RawSettings) -> None:

@@ -8,8 +8,6 @@ Public: `teacher_job`, `method_job`, `check_methods`; `scales_job` is in `recipe
 from __future__ import annotations
 
 import copy
-import resource
-import time
 from typing import Any
 
 import models
@@ -28,6 +26,7 @@ from recipes.released.plan import RunPlan
 from recipes.released.sequences import Sequences, encode_rows, fold_corpus, loader, train_loader
 from recipes.released.settings import ReleasedSettings
 from recipes.released.training import fit_sequences
+from recipes.resources import timed
 from recipes.task import Task
 
 _TEACHER = Method("teacher", "experts", "clean teacher", "clean", "clean data", ("clean",))
@@ -43,26 +42,16 @@ def teacher_job(plan: RunPlan, hidden: int, *, report: Report) -> None:
 
 
 def method_job(plan: RunPlan, name: str, *, report: Report) -> None:
-    """Stage 2: train one method from the teacher's encoders, and judge it.
-
-    Writes ``METHOD.json`` to `plan.work`, and ``METHOD.cost.json``: processor seconds of the training,
-    utterances trained on per such second, and the greatest memory of the process in MiB.
-    """
+    """Stage 2: train one method from the teacher's encoders, and judge it. Writes ``METHOD.json`` to `plan.work`."""
     method = METHODS[name]
     teacher = EmotionModel.from_pretrained(plan.teacher(method.teacher_hidden))
     encoders: Any = copy.deepcopy(teacher.encoders)
     model = _method_model(plan.settings, plan.task, method, dict(encoders.items()), plan.seed)
     training, judging = shares(report, (0.8, 0.2))
-    started = time.process_time()
     _train(plan, model, teacher, method, method.name, training)
-    seconds = time.process_time() - started
-    cost = {
-        "training_cpu_s": seconds,
-        "utterances_per_cpu_s": plan.settings.epochs * len(plan.fold.train) / seconds,
-        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    }
-    write_json(plan.work / f"{method.name}.cost.json", cost)
-    judged = judge_model(plan, model, teacher, judging)
+    with timed(plan.work / f"{name}.evaluation.stage.json", "evaluation") as count:
+        judged = judge_model(plan, model, teacher, judging)
+        count.utterances = len(plan.fold.test)
     model.save_pretrained(plan.checkpoints / method.name, card=run_card(plan, method, judged))
     write_json(plan.work / f"{method.name}.json", judged)
 
@@ -104,19 +93,21 @@ def _train(
     target = None
     if teacher is not None:
         target = teacher, encode_rows([teacher], Sequences(corpus, plan.fold.train, None))[0]
-    fit_sequences(
-        model,
-        target,
-        train_loader(Sequences(corpus, plan.fold.train, noise), batch_size=plan.batch_size, seed=plan.seed),
-        [
-            loader(Sequences(corpus, plan.fold.val, seen), step=plan.total_steps)
-            for seen in selection_schedulers(settings, method, total_steps=plan.total_steps)
-        ],
-        settings.training,
-        task=plan.task,
-        class_weight=plan.task.class_weight(labels) if settings.training.class_weights else None,
-        weights=settings.teacher_loss if teacher is None else DEFAULT_WEIGHTS,
-        seed=plan.seed,
-        log=plan.log(log),
-        report=report,
-    )
+    with timed(plan.work / f"{log}.training.stage.json", "training") as count:
+        fitted = fit_sequences(
+            model,
+            target,
+            train_loader(Sequences(corpus, plan.fold.train, noise), batch_size=plan.batch_size, seed=plan.seed),
+            [
+                loader(Sequences(corpus, plan.fold.val, seen), step=plan.total_steps)
+                for seen in selection_schedulers(settings, method, total_steps=plan.total_steps)
+            ],
+            settings.training,
+            task=plan.task,
+            class_weight=plan.task.class_weight(labels) if settings.training.class_weights else None,
+            weights=settings.teacher_loss if teacher is None else DEFAULT_WEIGHTS,
+            seed=plan.seed,
+            log=plan.log(log),
+            report=report,
+        )
+        count.utterances = fitted.steps * plan.batch_size

@@ -54,7 +54,7 @@ def judge_model(plan: RunPlan, model: EmotionModel, teacher: EmotionModel, repor
     main = next(name for name in scores if name.endswith("/pooled"))
     whole = [name for name in scores if name == "clean" or (name.endswith("/pooled") and not name.startswith("T="))]
     return {
-        "parameters": sum(weight.numel() for weight in model.parameters()),
+        "parameters": sum(weight.numel() for weight in model.fusion.parameters()),
         "scores": scores,
         "confusion": {name: task.confusion(outputs[name], labels[name]) for name in ("clean", main)},
         "calibration_error": {name: task.calibration_error(outputs[name], labels[name]) for name in whole},

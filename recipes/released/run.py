@@ -1,7 +1,7 @@
 """The steps of a recipe of released features, and its command line.
 
 Read and check the release; per run train the clean teacher and every method's model on the sequences; judge all on the
-test part of the fold; write RUN/results.json, RUN/report.html and RUN/tables.
+test part of the fold; write RUN/results.json, RUN/report.html and RUN/tables, and what it took into RUN/resources.json.
 
 The same settings and seeds give the same results.json on one machine, whatever --workers says.
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -22,10 +23,8 @@ from rich.console import Console
 
 from noise_scheduler import NoiseScheduler, fixed
 from recipes import command
-from recipes.command import check_free, claim_folder
-from recipes.compare import main as compare_runs
+from recipes.command import check_free, claimed_folder, finish
 from recipes.corpora.features import FeatureCorpus
-from recipes.files import write_json
 from recipes.jobs import Job, run_jobs
 from recipes.released.jobs import check_methods, method_job, teacher_job
 from recipes.released.plan import RunPlan
@@ -33,7 +32,6 @@ from recipes.released.recipe import Recipe
 from recipes.released.results import merge
 from recipes.released.sequences import scales_job
 from recipes.released.settings import ReleasedSettings
-from recipes.report import write_report
 from recipes.settings import SettingsError
 
 _HASHED_UTTERANCES = 64
@@ -49,7 +47,7 @@ def main(recipe: Recipe, arguments: Sequence[str] | None = None) -> int:
 
 def run(recipe: Recipe, settings: ReleasedSettings, options: argparse.Namespace, console: Console) -> None:
     """The recipe, from the release to the report."""
-    out: Path = options.out
+    started, out = time.perf_counter(), Path(options.out)
     check_free(out, options.resume)
     if options.data is None:
         recipe.demo(recipe.demo_path)
@@ -58,30 +56,31 @@ def run(recipe: Recipe, settings: ReleasedSettings, options: argparse.Namespace,
         console.print(note, highlight=False)
     plans = plans_of(recipe, corpus, settings, out)
     _try(plans[0])
-    claim_folder(out, settings, plans[0].corpus_digest)
+    with claimed_folder(out, settings, plans[0].corpus_digest):
+        _train(settings, plans, options.workers, console)
+        report = finish(out, merge(recipe, plans), [], time.perf_counter() - started, options.workers)
+    console.print(f"[bold]Report:[/] {report}")
 
+
+def _train(settings: ReleasedSettings, plans: Sequence[RunPlan], workers: int, console: Console) -> None:
+    """All jobs of all runs: the standardisation of each fold, the teachers and the methods."""
     if settings.data.standardise:
         folds = {plan.fold.name: plan for plan in plans}.values()
         jobs = [_job(plan.fold.name, "scales", plan.scales, scales_job, plan) for plan in folds]
-        run_jobs("Standardisation", jobs, options.workers, console)
+        run_jobs("Standardisation", jobs, workers, console)
     widths = sorted({method.teacher_hidden for method in settings.rows})
     teachers = [
         _job(plan.name, f"teacher{hidden}", plan.teacher(hidden) / "config.json", teacher_job, plan, hidden)
         for hidden in widths
         for plan in plans
     ]
-    run_jobs("Clean teachers", teachers, options.workers, console)
+    run_jobs("Clean teachers", teachers, workers, console)
     methods = [
         _job(plan.name, name, plan.work / f"{name}.json", method_job, plan, name)
         for name in settings.methods
         for plan in plans
     ]
-    run_jobs("Methods", methods, options.workers, console)
-
-    write_json(out / "results.json", merge(recipe, plans))
-    report = write_report(out, [])
-    compare_runs([str(out), "--out", str(out / "tables")])
-    console.print(f"[bold]Report:[/] {report}")
+    run_jobs("Methods", methods, workers, console)
 
 
 def plans_of(recipe: Recipe, corpus: FeatureCorpus, settings: ReleasedSettings, out: Path) -> list[RunPlan]:

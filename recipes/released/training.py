@@ -23,7 +23,7 @@ from recipes.jobs import Report
 from recipes.released.sequences import Encoded
 from recipes.released.settings import TrainingSettings
 from recipes.task import Task
-from recipes.trainer import Predictions, Training, fit
+from recipes.trainer import Fitted, Predictions, Training, fit
 
 
 def fit_sequences(
@@ -39,8 +39,8 @@ def fit_sequences(
     seed: int,
     log: Path,
     report: Report,
-) -> float:
-    """Train a model in place; gives how good the kept epoch is on validation, the mean over the loaders.
+) -> Fitted:
+    """Train a model in place; the score of the kept epoch is the mean over the loaders of validation.
 
     Args:
         teacher: the clean teacher and the training rows, clean, as it encodes them; None trains a teacher (stage 1).
@@ -49,10 +49,10 @@ def fit_sequences(
     training = _SequenceTraining(model, teacher, task, class_weight, weights, settings, len(validation), seed)
     epochs = settings.epochs + settings.decay_epochs
     training.steps = epochs * len(train)
-    fit(training, train, validation, epochs, seed, log, report)
+    fitted = fit(training, train, validation, epochs, seed, log, report)
     model.load_state_dict(training.best_state)
     model.eval()
-    return training.best_score
+    return fitted
 
 
 class _SequenceTraining(Training):

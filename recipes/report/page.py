@@ -348,7 +348,7 @@ def _protocol(results: Results) -> str:
         )
     return (
         facts
-        + table("Methods", ["Method", "Encoders trained on", "Fusion trained on", "Parameters"], methods)
+        + table("Methods", ["Method", "Encoders trained on", "Fusion trained on", "Weights of the fusion"], methods)
         + table("Runs", ["Run", "Seed", "Tested on", "Train", "Validation", "Test"], runs, extra_class="scores")
     )
 

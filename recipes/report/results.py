@@ -137,6 +137,7 @@ class Method(TypedDict):
     training: str
     """What its fusion was trained on."""
     parameters: int
+    """Weights of the fusion with its heads, without the encoders."""
     scores: dict[str, dict[str, Summary]]
     """By condition, those of `condition_groups` for every method, and metric."""
     confusion: dict[str, list[list[int]]]
