@@ -53,12 +53,13 @@ def adapt_normalisation(
             "one condition (32 serve better), or predict without adaptation"
         )
     _warn_of_skew(model, features, there)
-    adapted = EmotionModel(dict(model.encoders.items()), model.fusion, model.classes)  # type: ignore[arg-type]
+    adapted = EmotionModel(dict(model.encoders.items()), model.fusion, model.classes, model.meter)  # type: ignore[arg-type]
     adapted.standardiser = copy.deepcopy(model.standardiser)
     adapted.preprocessing = model.preprocessing
     adapted.train(model.training)
+    vectors = model.vectors(features)
     for name, mask in there.items():
-        rows = features[name][mask]
+        rows = vectors[name][mask]
         if len(rows) >= SMALLEST_BATCH:
             share = _LARGEST_SHARE * len(rows) / (len(rows) + _PRIOR_CLIPS)
             deviation, mean = torch.std_mean(rows, dim=0)

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.fusion.output import Fusion, FusionOutput
+from models.meter import reliability_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class LossWeights:
     """Squared error of the reconstruction against the teacher's joint representation."""
     invariance: float = 0.1
     """Teacher: moment discrepancy between modalities. Student: squared error against the teacher."""
+    reliability: float = 0.3
+    """Cross-entropy of each modality's reliability against the level of its noise (`models.meter`)."""
     level: float = 0.0
     """Absolute error of `NoiseProbe` on the level of noise."""
     noise: float = 0.0
@@ -83,7 +86,7 @@ def student_loss(
     level: Mapping[str, Tensor] | None = None,
     probed: Mapping[str, Tensor] | None = None,
 ) -> Loss:
-    """Stage 2, under noise: `cross_entropy`, `unimodal`, `kl`, `reconstruction`, `invariance`, and `fusion`'s own.
+    """Stage 2, under noise: `cross_entropy`, `unimodal`, `kl`, `reconstruction`, `invariance`, `reliability`, own ones.
 
     `teacher` is the frozen teacher's output on the clean features of the same rows; None leaves out the terms
     towards it. `level` is that of the noise, (B,) float32 in [0, 1] per modality, where the records are known; `probed`
@@ -105,7 +108,9 @@ def student_loss(
     if teacher is not None and output.invariant is not None and teacher.invariant is not None:
         terms["invariance"] = (output.invariant - teacher.invariant.detach()).square().mean()
     if teacher is not None:
-        own = own | fusion.student_terms(output, teacher, level)
+        own = own | fusion.student_terms(output, teacher)
+    if level is not None and output.reliability is not None:
+        own = own | {"reliability": reliability_error(output.reliability, level, output.present)}
     return _weigh(terms, own, fusion, weights)
 
 

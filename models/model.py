@@ -1,6 +1,6 @@
-"""The whole model, raw batch to prediction: encoders → standardiser → fusion.
+"""The whole model, raw batch to prediction: encoders → standardiser → fusion, and beside it how noisy the input is.
 
-Public: `EmotionModel`.
+Public: `EmotionModel`, `described_dims`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from models.catalogue import source, summary, unknown
 from models.checkpoint import CheckpointError, Preprocessing, find_checkpoint, load_checkpoint, save_checkpoint
 from models.encoders import ENCODERS, Encoder
 from models.fusion import FUSIONS, Fusion, FusionOutput
+from models.meter import NoiseMeter
 from models.seeding import seeded
 from models.standardiser import Standardiser
 
 
 class EmotionModel(nn.Module):
-    """One encoder per modality, features standardised on clean training rows, one fusion.
+    """One encoder per modality, features standardised on clean training rows, one fusion, and a meter of noise.
 
     `classes` is the number of classes or their names. One class makes a regression onto one value: its logits (B, 1)
     are the value. No prediction depends on the other samples of its batch. Raises ValueError when encoders, fusion and
@@ -36,7 +37,13 @@ class EmotionModel(nn.Module):
     preprocessing: Preprocessing | None = None
     """What raw input went through, as the checkpoint has it; None where it does not say."""
 
-    def __init__(self, encoders: Mapping[str, Encoder], fusion: Fusion, classes: int | Sequence[str]) -> None:
+    def __init__(
+        self,
+        encoders: Mapping[str, Encoder],
+        fusion: Fusion,
+        classes: int | Sequence[str],
+        meter: NoiseMeter | None = None,
+    ) -> None:
         super().__init__()
         names = [str(index) for index in range(classes)] if isinstance(classes, int) else list(classes)
         _check_parts(encoders, fusion, names)
@@ -44,6 +51,7 @@ class EmotionModel(nn.Module):
         self.encoders = nn.ModuleDict(dict(encoders))
         self.standardiser = Standardiser(fusion.feature_dims)
         self.fusion = fusion
+        self.meter = meter
 
     def forward(self, batch: Batch, *, generator: torch.Generator | None = None) -> FusionOutput:
         """Raw batch of B samples to `FusionOutput`."""
@@ -51,9 +59,9 @@ class EmotionModel(nn.Module):
         return self.fuse(features, there, generator=generator)
 
     def encode(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Raw features (B, D_m) and presence (B,) per modality: what a bank of encoded views holds."""
+        """Described input (B, D_m), `Encoder.describe`, and presence (B,) per modality: what a bank of views holds."""
         there = present(batch)
-        features = {name: encoder(batch) for name, encoder in self.encoders.items()}
+        features = {name: encoder.describe(batch) for name, encoder in self._encoders().items()}
         return features, {name: there[name] for name in features}
 
     def fuse(
@@ -63,9 +71,22 @@ class EmotionModel(nn.Module):
         *,
         generator: torch.Generator | None = None,
     ) -> FusionOutput:
-        """Features as `encode` gives them to `FusionOutput`."""
-        output: FusionOutput = self.fusion(self.standardiser(features), there, generator=generator)
+        """Features as `encode` gives them to `FusionOutput`; raises ValueError where their width is another."""
+        output: FusionOutput = self.fusion(self.standardiser(self.vectors(features)), there, generator=generator)
+        if self.meter is not None:
+            output.reliability = self.meter(features, there)
         return output
+
+    def vectors(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What the fusion reads of features as `encode` gives them: the vectors without the statistics beside them."""
+        widths = described_dims(self._encoders())
+        for name, values in features.items():
+            if name in widths and values.shape[1:] != (widths[name],):
+                raise ValueError(
+                    f"features of {name!r} must be (B, {widths[name]}), got {tuple(values.shape)}: "
+                    "the model was built for another encoder"
+                )
+        return {name: values[:, : self.fusion.feature_dims.get(name)] for name, values in features.items()}
 
     def save_pretrained(
         self, folder: str | Path, *, card: ModelCard | None = None, preprocessing: Preprocessing | None = None
@@ -82,6 +103,7 @@ class EmotionModel(nn.Module):
                 name: {"type": type(encoder).__name__, **encoder.config} for name, encoder in self._encoders().items()
             },
             "fusion": {"type": self.fusion.name, **self.fusion.config},
+            "meter": self.meter and self.meter.config,
             "preprocessing": preprocessing and asdict(preprocessing),
         }
         files = {
@@ -155,10 +177,19 @@ class EmotionModel(nn.Module):
             own = {file.removeprefix(f"{name}/"): data for file, data in files.items() if file.startswith(f"{name}/")}
             encoders[name] = _construct(ENCODERS, entry, f"encoders.{name}", **({"extra_files": own} if own else {}))
         feature_dims = {name: encoder.out_dim for name, encoder in encoders.items()}
-        model = cls(encoders, _construct(FUSIONS, config["fusion"], "fusion", feature_dims, len(classes)), classes)
+        fusion = _construct(FUSIONS, config["fusion"], "fusion", feature_dims, len(classes))
+        meter = config.get("meter")
+        if meter is not None:
+            meter = NoiseMeter(described_dims(encoders), **_table(meter, "meter"))
+        model = cls(encoders, fusion, classes, meter)
         if config.get("preprocessing") is not None:
             model.preprocessing = Preprocessing(**_table(config["preprocessing"], "preprocessing"))
         return model
+
+
+def described_dims(encoders: Mapping[str, Encoder]) -> dict[str, int]:
+    """Modality → width of what `Encoder.describe` gives."""
+    return {name: encoder.out_dim + encoder.quality_dim for name, encoder in encoders.items()}
 
 
 def _check_parts(encoders: Mapping[str, Encoder], fusion: Fusion, names: Sequence[str]) -> None:

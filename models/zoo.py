@@ -9,7 +9,8 @@ from typing import Any
 from models.catalogue import source, summary, unknown
 from models.encoders import AudioEncoder, Encoder, TextEncoder, VideoEncoder
 from models.fusion import FUSIONS
-from models.model import EmotionModel
+from models.meter import NoiseMeter
+from models.model import EmotionModel, described_dims
 from models.seeding import seeded
 
 _CLASSES = 4
@@ -76,7 +77,8 @@ def create(
             with seeded(seed):
                 _check_overrides(name, overrides, FUSIONS[name](feature_dims, count).config)
         fusion = FUSIONS[name](feature_dims, count, **overrides)
-    return EmotionModel(encoders, fusion, classes)
+        meter = NoiseMeter(described_dims(encoders))
+    return EmotionModel(encoders, fusion, classes, meter)
 
 
 def _check_overrides(name: str, overrides: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:

@@ -37,15 +37,23 @@ from recipes.trainer import LOG_EVERY, Fitted, Predictions, TrainerSettings, Tra
 
 
 class _EncoderTraining(Training):
-    """An encoder with a classifier of its own."""
+    """An encoder with a classifier of its own, drawn towards what the clean encoder makes of the clean rows."""
 
     def __init__(
-        self, classifier: UnimodalClassifier, task: Task, class_weight: Tensor | None, **optimisation: Any
+        self,
+        classifier: UnimodalClassifier,
+        task: Task,
+        class_weight: Tensor | None,
+        target: Tensor | None,
+        distillation: float,
+        **optimisation: Any,
     ) -> None:
         super().__init__(**optimisation)
-        self.classifier, self.task = classifier, task
+        self.classifier, self.task, self.distillation = classifier, task, distillation
         self.class_weight: Tensor | None
         self.register_buffer("class_weight", class_weight, persistent=False)
+        self.target: Tensor | None
+        self.register_buffer("target", target, persistent=False)
         self.modality = classifier.encoder.modality
         self.predictions = Predictions(task)
         self._kept = (self.averaged(classifier),)  # in a tuple, so that it is no sub-module
@@ -53,15 +61,22 @@ class _EncoderTraining(Training):
     def trained(self) -> nn.Module:
         return self.classifier
 
-    def training_step(self, batch: Batch) -> Tensor:
+    def training_step(self, shown: tuple[Batch, Tensor]) -> Tensor:
+        batch, rows = shown
         there = present(batch)[self.modality]
         assert batch.label is not None
-        losses = self.task.loss(self.classifier(batch).float(), batch.label, self.class_weight)
+        vector = self.classifier.encoder(batch).float()
+        losses = self.task.loss(self.classifier.classify(vector).float(), batch.label, self.class_weight)
+        if self.target is not None:
+            deviation = self.target.std(dim=0).clamp(min=1e-3)
+            distance = ((vector - self.target[rows]) / deviation).square().mean(dim=1)
+            losses = losses + self.distillation * distance
         loss = (losses * there).sum() / there.sum().clamp(min=1)
-        self.log("loss", loss)
+        self.log("loss", loss, batch_size=len(batch))
         return loss
 
-    def validation_step(self, batch: Batch) -> None:
+    def validation_step(self, shown: tuple[Batch, Tensor]) -> None:
+        batch, _ = shown
         assert batch.label is not None
         there = present(batch)[self.modality]
         self.predictions.update(self._kept[0](batch)[there], batch.label[there])
@@ -99,14 +114,15 @@ class _FusionTraining(Training):
             self._target = None if teacher is None else (_fuse(teacher, clean(0, 0, torch.arange(len(labels)))),)
         averaged = copy.deepcopy(model)
         averaged.fusion = self.averaged(model.fusion)  # type: ignore[assignment]
+        averaged.meter = None if model.meter is None else self.averaged(model.meter)  # type: ignore[assignment]
         self._kept = (averaged,)
 
     def trained(self) -> nn.Module:
-        return nn.ModuleList([self.model.fusion, *([] if self.probe is None else [self.probe])])
+        return nn.ModuleList([part for part in (self.model.fusion, self.model.meter, self.probe) if part is not None])
 
     def on_train_epoch_start(self) -> None:
+        self.model.train()
         self.model.encoders.eval()
-        self.model.fusion.train()
 
     def training_step(self, codes: Tensor) -> Tensor:
         rows, step = codes & 0xFFFFFFFF, decode(int(codes[0]))[1]
@@ -178,7 +194,11 @@ class _EndToEndTraining(Training):
         assert raw.label is not None
         clean = self.transfer_batch_to_device(self.clean(self.global_step, 0, columns["row"].cpu()), self.device, 0)
         there = present(raw)
-        features = {name: encode(raw).float() for name, encode in self._encode[0].items()}
+        encoders: Any = self.model.encoders
+        features = {
+            name: torch.cat([encode(raw).float(), encoders[name].quality(raw)], dim=1)
+            for name, encode in self._encode[0].items()
+        }
         with torch.autocast(self.device.type, enabled=False):
             with torch.no_grad():
                 target = _fuse(self._teacher[0], clean)
@@ -228,16 +248,26 @@ def fit_encoder(
     weight_decay: float,
     ema_decay: float,
     class_weight: Tensor | None,
+    target: Tensor | None,
+    distillation: float,
     seed: int,
     log: Path,
     report: Report,
     settings: TrainerSettings,
 ) -> Fitted:
-    """Train a unimodal classifier in place, on one device."""
+    """Train a unimodal classifier in place, on one device.
+
+    Args:
+        train, validation: give (batch, (B,) places of its samples among the rows).
+        target: (rows, out_dim) vectors that the clean encoder gives for the clean rows, or None.
+        distillation: weight of the squared distance to them, each dimension in units of its deviation.
+    """
     training = _EncoderTraining(
         classifier,
         task,
         class_weight,
+        target,
+        distillation,
         steps=epochs * len(train),
         learning_rate=learning_rate,
         weight_decay=weight_decay,

@@ -9,6 +9,7 @@ from toy_modalities import DIMS, clean
 
 from models.adaptation import adapt_normalisation
 from models.fusion import NMER
+from models.meter import NoiseMeter
 from models.model import EmotionModel
 from models.seeding import seeded
 from recipes.raw.adapted import BatchAdapted
@@ -18,7 +19,8 @@ from recipes.raw.methods import methods
 def model() -> EmotionModel:
     with seeded(0):
         fusion = NMER(DIMS, 4, hidden=16)
-    return EmotionModel({name: Given(name, width) for name, width in DIMS.items()}, fusion, CLASSES).eval()
+        meter = NoiseMeter(DIMS)
+    return EmotionModel({name: Given(name, width) for name, width in DIMS.items()}, fusion, CLASSES, meter).eval()
 
 
 @pytest.mark.filterwarnings("ignore::models.adaptation.ClassSkewWarning")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pytest
 import torch
 from torch import Tensor
@@ -29,9 +27,7 @@ class Own(Fusion):
     def forward(self, features: object, present: object, *, generator: object = None) -> FusionOutput:
         raise NotImplementedError
 
-    def student_terms(
-        self, output: FusionOutput, teacher: FusionOutput, level: Mapping[str, Tensor] | None
-    ) -> dict[str, Tensor]:
+    def student_terms(self, output: FusionOutput, teacher: FusionOutput) -> dict[str, Tensor]:
         return {"extra": (output.joint - teacher.joint).abs().mean(dim=1)}
 
 
@@ -104,7 +100,12 @@ def test_losses_leave_out_what_a_fusion_does_not_have() -> None:
     assert list(student_loss(concat, output, target, label).terms) == ["cross_entropy"]
     assert set(teacher_loss(experts, target, label).terms) == {"cross_entropy", "unimodal", "invariance"}
     student = nmer(features, present)
-    assert not {"reconstruction", "reliability"} & set(student_loss(nmer, student, None, label).terms)
+    level = {name: torch.zeros(8) for name in DIMS}
+    assert not {"reconstruction", "reliability"} & set(student_loss(nmer, student, None, label, level=level).terms)
+    student.reliability = {name: torch.full((8,), 0.5) for name in DIMS}
+    assert "reliability" not in student_loss(nmer, student, None, label).terms
+    told = student_loss(nmer, student, None, label, level=level).terms
+    torch.testing.assert_close(told["reliability"], torch.tensor(2.0).log())
     with pytest.raises(ValueError, match="same hidden width"):
         student_loss(nmer, student, output, label)
 

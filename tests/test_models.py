@@ -16,6 +16,7 @@ from models import Batch, CheckpointError, EmotionModel, collate, present
 from models.batch import MODALITIES
 from models.encoders import AudioEncoder, TextEncoder
 from models.fusion import FUSIONS, Concat
+from models.model import described_dims
 from models.standardiser import Standardiser
 
 
@@ -53,7 +54,7 @@ def fitted(name: str) -> EmotionModel:
     with torch.no_grad():
         features, there = model.eval().encode(collate([sample(i) for i in range(8)]))
         there["text"][2] = True
-        model.standardiser.fit(features, there)
+        model.standardiser.fit(model.vectors(features), there)
         # A trained residual head is not zero; at zero a defect of the latent would not show in the logits.
         for parameter in model.fusion.parameters():
             parameter.add_(0.02)
@@ -188,7 +189,10 @@ def test_forward_is_encode_then_fuse() -> None:
     with torch.no_grad():
         features, there = model.encode(batch)
         assert torch.equal(model(batch).logits, model.fuse(features, there).logits)
-    assert {name: value.shape[1] for name, value in features.items()} == model.fusion.feature_dims
+    assert {name: value.shape[1] for name, value in features.items()} == described_dims(dict(model.encoders.items()))
+    assert {name: value.shape[1] for name, value in model.vectors(features).items()} == model.fusion.feature_dims
+    with pytest.raises(ValueError, match=r"'video' must be \(B, 87\), got \(7, 64\)"):
+        model.fuse(model.vectors(features), there)
 
 
 def test_training_step_reaches_every_weight() -> None:

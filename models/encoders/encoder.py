@@ -25,12 +25,22 @@ class Encoder(nn.Module, ABC):
     """The modality it reads, one of `models.batch.MODALITIES`."""
     out_dim: int
     """Length of the vector."""
+    quality_dim: int = 0
+    """How many statistics of its input it keeps beside the vector."""
     config: dict[str, Any]
     """The constructor's arguments, JSON-able: an encoder is rebuilt by `type(encoder)(**config)` and its weights."""
 
     @abstractmethod
     def forward(self, batch: Batch) -> Tensor:
         """(B, out_dim) float32."""
+
+    def quality(self, batch: Batch) -> Tensor:
+        """(B, quality_dim) float32 statistics that tell how noisy the input is, for `models.meter`; none by default."""
+        return torch.zeros(len(batch), 0, device=batch.audio.device)
+
+    def describe(self, batch: Batch) -> Tensor:
+        """(B, out_dim + quality_dim) float32: the vector, then the statistics."""
+        return torch.cat([self(batch).float(), self.quality(batch)], dim=1)
 
     def extra_files(self) -> dict[str, bytes]:
         """What it needs beside `config` and weights, such as a tokenizer: name → content, kept in checkpoints.
@@ -53,6 +63,9 @@ class UnimodalClassifier(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """(B, classes) logits."""
-        vector: Tensor = self.encoder(batch)
+        return self.classify(self.encoder(batch))
+
+    def classify(self, vector: Tensor) -> Tensor:
+        """(B, classes) logits from the encoder's vector (B, out_dim)."""
         logits: Tensor = self.head(self.dropout(torch.nn.functional.gelu(vector)))
         return logits

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from models.batch import Batch, lit_frames
+from models.encoders.frame_quality import FRAME_QUALITY, frame_quality
 from models.encoders.pooling import length_mask
 from models.encoders.pretrained import PretrainedEncoder
 
@@ -28,6 +29,7 @@ class FrameEncoder(PretrainedEncoder):
     """
 
     modality = "video"
+    quality_dim = FRAME_QUALITY
 
     def __init__(
         self,
@@ -57,6 +59,10 @@ class FrameEncoder(PretrainedEncoder):
             frames = frames.masked_scatter(mask.unsqueeze(2), seen.float())
         vector: Tensor = self.projection(self.pooling(frames, mask))
         return vector
+
+    def quality(self, batch: Batch) -> Tensor:
+        """`frame_quality` of the clips, whatever size the network takes."""
+        return frame_quality(batch)
 
     @abstractmethod
     def _image_vectors(self, pixels: Tensor) -> Tensor:

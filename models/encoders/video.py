@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from models.batch import Batch, lit_frames
 from models.encoders.encoder import Encoder
+from models.encoders.frame_quality import FRAME_QUALITY, frame_quality
 from models.encoders.pooling import AttentivePooling, length_mask, masked_mean
 
 
@@ -22,6 +23,7 @@ class VideoEncoder(Encoder):
     """
 
     modality = "video"
+    quality_dim = FRAME_QUALITY
 
     def __init__(self, out_dim: int = 64, *, width: int = 64, dropout: float = 0.1) -> None:
         super().__init__()
@@ -55,6 +57,10 @@ class VideoEncoder(Encoder):
         motion = masked_mean(change, mask[:, 1:] & mask[:, :-1])
         vector: Tensor = self.projection(torch.cat([self.pooling(frames, mask), motion], dim=1))
         return vector
+
+    def quality(self, batch: Batch) -> Tensor:
+        """`frame_quality` of the clips."""
+        return frame_quality(batch)
 
 
 def _standardise(frames: Tensor) -> Tensor:

@@ -1,9 +1,7 @@
 """The noise-robust fusion: expert logits plus a residual from a conditional variational auto-encoder.
 
 The auto-encoder reconstructs the clean teacher's joint representation from a latent of the noisy input and its
-invariant representation. Beside it every modality tells from its own features how noisy it is, learnt from the levels
-in the records of training; 1 minus that level is its reliability. It tells and does not weigh: weighted votes did no
-better in trials, and a model that was trained without noise, or on too few types of it, has nothing to tell it by.
+invariant representation.
 
 Against the published NMER: no attention across the samples of a batch, linear decoder output, KL per sample,
 posterior mean at test time, and the classifier sees latent and experts, not the reconstruction alone.
@@ -21,7 +19,7 @@ from torch import Tensor, nn
 
 from models.fusion.experts import Experts
 from models.fusion.gaussian import GaussianEncoder, draw, kl_from_prior, posteriors, product_of_experts
-from models.fusion.output import Fusion, FusionOutput, check_features, mean_over_present
+from models.fusion.output import Fusion, FusionOutput
 
 
 class NMER(Fusion):
@@ -31,7 +29,6 @@ class NMER(Fusion):
     """
 
     name = "nmer"
-    term_weights: Mapping[str, float] = {"reliability": 0.3}
 
     def __init__(
         self,
@@ -62,7 +59,6 @@ class NMER(Fusion):
         self.residual_head = nn.Linear(hidden, classes)
         nn.init.zeros_(self.residual_head.weight)
         nn.init.zeros_(self.residual_head.bias)
-        self.level = nn.ModuleDict({name: _level(width, hidden, dropout) for name, width in self.feature_dims.items()})
 
     def forward(
         self,
@@ -71,13 +67,9 @@ class NMER(Fusion):
         *,
         generator: torch.Generator | None = None,
     ) -> FusionOutput:
-        """All fields of `FusionOutput`; the latent is drawn with `generator` in training, else its mean."""
+        """All but reliability; the latent is drawn with `generator` in training, else it is its mean."""
         output: FusionOutput = self.experts(features, present, generator=generator)
         assert output.invariant is not None
-        known, masks = check_features(features, present, self.feature_dims)
-        # Detached: features are not to be shaped by how well they tell their noise.
-        levels = {name: self.level[name](x.detach())[:, 0].sigmoid() for name, x in known.items()}
-        output.reliability = {name: (1 - level) * masks[name] for name, level in levels.items()}
         output.mean, output.variance = self._posteriors(output)
         mean, variance = output.mean["product"], output.variance["product"]
         latent = draw(mean, variance, generator) if self.training else mean
@@ -86,16 +78,6 @@ class NMER(Fusion):
         output.logits = output.logits + self.residual_head(hidden)
         output.kl = kl_from_prior(mean, variance)
         return output
-
-    def student_terms(
-        self, output: FusionOutput, teacher: FusionOutput, level: Mapping[str, Tensor] | None
-    ) -> dict[str, Tensor]:
-        """`reliability`: absolute error of 1 - reliability against the level, mean over the modalities there."""
-        if level is None:
-            return {}
-        assert output.reliability is not None
-        errors = {name: (1 - given - level[name]).abs() for name, given in output.reliability.items()}
-        return {"reliability": mean_over_present(errors, output.present)}
 
     def _posteriors(self, output: FusionOutput) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Means and variances per modality, and of their product with the prior."""
@@ -108,7 +90,3 @@ class NMER(Fusion):
         means, variances = posteriors(self.posterior, inputs, output.present)
         means["product"], variances["product"] = product_of_experts(means, variances, output.present)
         return means, variances
-
-
-def _level(width: int, hidden: int, dropout: float) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, 1))

@@ -136,9 +136,7 @@ class NMERPaper(Fusion):
             kl=kl_from_prior(mean, variance),
         )
 
-    def student_terms(
-        self, output: FusionOutput, teacher: FusionOutput, level: Mapping[str, Tensor] | None
-    ) -> dict[str, Tensor]:
+    def student_terms(self, output: FusionOutput, teacher: FusionOutput) -> dict[str, Tensor]:
         """`invariance` over all modalities' invariant representations; with `summed_kl`, `kl` as in the release."""
         terms = {}
         if output.invariants is not None and teacher.invariants is not None:

@@ -44,7 +44,7 @@ class FusionOutput:
     estimates: dict[str, Tensor] | None = None
     """Per modality what it alone makes of the teacher's representation, for `Fusion.student_terms`."""
     reliability: dict[str, Tensor] | None = None
-    """Per modality (B,) in [0, 1], how far it is to be trusted; 0 where it is absent."""
+    """Per modality (B,) in [0, 1], how far it is to be trusted, as `models.meter` tells; 0 where it is absent."""
     terms: dict[str, Tensor] = field(default_factory=dict)
     """(B,) losses of the fusion's own, by name, that need no teacher."""
 
@@ -95,11 +95,9 @@ class Fusion(nn.Module, ABC):
     ) -> FusionOutput:
         """Fuse (B, D_m) features; `generator` draws the latent in training (dropout uses torch's own)."""
 
-    def student_terms(
-        self, output: FusionOutput, teacher: FusionOutput, level: Mapping[str, Tensor] | None
-    ) -> dict[str, Tensor]:
-        """(B,) losses of its own towards the clean teacher's output for the same rows, and towards the `level` of
-        noise (B,) per modality where it is known; one named like a usual term replaces it."""
+    def student_terms(self, output: FusionOutput, teacher: FusionOutput) -> dict[str, Tensor]:
+        """(B,) losses of its own towards the clean teacher's output for the same rows; one named like a usual term
+        replaces it."""
         return {}
 
 

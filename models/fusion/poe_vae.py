@@ -76,9 +76,7 @@ class PoEVAE(Fusion):
         self._add_unimodal(output, generator)
         return output
 
-    def student_terms(
-        self, output: FusionOutput, teacher: FusionOutput, level: Mapping[str, Tensor] | None
-    ) -> dict[str, Tensor]:
+    def student_terms(self, output: FusionOutput, teacher: FusionOutput) -> dict[str, Tensor]:
         """`unimodal_reconstruction`: squared error of what is decoded from each modality alone."""
         assert output.estimates is not None
         target = teacher.joint.detach()
@@ -161,9 +159,7 @@ class MoPoEVAE(PoEVAE):
         output.kl = (share[..., 0] * kl_from_prior(part_mean, part_variance)).sum(dim=0)
         return output
 
-    def student_terms(
-        self, output: FusionOutput, teacher: FusionOutput, level: Mapping[str, Tensor] | None
-    ) -> dict[str, Tensor]:
+    def student_terms(self, output: FusionOutput, teacher: FusionOutput) -> dict[str, Tensor]:
         """None: single modalities are among the subsets."""
         return {}
 

@@ -85,9 +85,7 @@ class TFRNet(Fusion):
             reconstruction=torch.cat([self.rebuild[name](x) for name, x in attended.items()], dim=1),
         )
 
-    def student_terms(
-        self, output: FusionOutput, teacher: FusionOutput, level: Mapping[str, Tensor] | None
-    ) -> dict[str, Tensor]:
+    def student_terms(self, output: FusionOutput, teacher: FusionOutput) -> dict[str, Tensor]:
         """`reconstruction` by smooth L1 in place of the squared error."""
         assert output.reconstruction is not None
         error = functional.smooth_l1_loss(output.reconstruction, teacher.joint.detach(), reduction="none")

@@ -21,7 +21,7 @@ class BatchAdapted(EmotionModel):
     """A model whose normalisation is adapted to batches of 32 clips or more, drawn at random from those it is given."""
 
     def __init__(self, model: EmotionModel) -> None:
-        super().__init__(dict(model.encoders.items()), model.fusion, model.classes)  # type: ignore[arg-type]
+        super().__init__(dict(model.encoders.items()), model.fusion, model.classes, model.meter)  # type: ignore[arg-type]
         self._model = (model,)  # in a tuple, so that it is no sub-module
         self.eval()
 

@@ -98,7 +98,8 @@ def judge_unimodal(
         result[kind] = {}
         for condition, features in (("clean", bank[f"test/{kind}/clean"]), ("noisy", bank[f"test/{kind}/views"])):
             with torch.inference_mode():
-                outputs = classifier.head(torch.nn.functional.gelu(features.flatten(0, -2))).numpy()
+                vectors = features.flatten(0, -2)[:, : classifier.encoder.out_dim]
+                outputs = classifier.classify(vectors).numpy()
             result[kind][condition] = plan.task.score(outputs, label.repeat(len(outputs) // len(label)))
     return result
 
