@@ -12,6 +12,7 @@ import noise_scheduler as ns
 from models.cards import NoiseSeen
 from recipes import settings
 from recipes.compare_models import RECIPE
+from recipes.corpora import Fold
 from recipes.raw.cards import noise_facts, run_card
 from recipes.raw.methods import FINETUNED, METHODS
 from recipes.raw.plan import RunPlan
@@ -28,8 +29,8 @@ JUDGED = {
 def plan() -> RunPlan:
     configured = settings.load(RawSettings, RECIPE.config)
     configured = replace(configured, broad=configured.broad | {"level": 0.25})
-    rows = [np.arange(count) for count in (40, 10, 12)]
-    return RunPlan(3, "Ses01F", *rows, Path("cache/0a1b"), Path("run"), RECIPE.task, configured, "IEMOCAP", False)
+    fold = Fold("Ses01F", *(np.arange(count) for count in (40, 10, 12)))
+    return RunPlan(3, fold, Path("run"), RECIPE.task, configured, Path("cache/0a1b"), "IEMOCAP", False)
 
 
 def test_card_of_a_run_holds_its_facts(plan: RunPlan) -> None:

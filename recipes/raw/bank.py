@@ -44,12 +44,12 @@ def training_bank(
     """Clean rows by every kind of encoder; scheduled views by all but the clean one."""
     bank: dict[str, Tensor] = {}
     for (kind, encoder), part in zip(encoders.items(), shares(report, (1,) * len(encoders)), strict=True):
-        encoded = encode_clean({kind: encoder}, cache, plan.train, modality)
+        encoded = encode_clean({kind: encoder}, cache, plan.fold.train, modality)
         if kind != "clean":
             total = plan.fusion_steps
             scheduler = plan.settings.scheduler(kind, seed=plan.encoder_seed, total_steps=total)
             views = [(scheduler, step) for step in view_steps(plan.settings.bank.views, total)]
-            encoded |= encode_views({kind: encoder}, encoded, cache, plan.train, modality, views, part)
+            encoded |= encode_views({kind: encoder}, encoded, cache, plan.fold.train, modality, views, part)
         bank |= {f"train/{kind}/{name.removeprefix(f'{kind}/')}": tensor for name, tensor in encoded.items()}
     return bank
 
@@ -65,14 +65,14 @@ def evaluation_bank(
         for noise in curve_noises(plan.settings, modality).values()
         for level in settings.curve_levels
     ]
-    work = [("validation", plan.validation, "views", _views(seen, settings.views))]
-    work.append(("test", plan.test, "views", _views(seen, settings.views)))
+    work = [("validation", plan.fold.val, "views", _views(seen, settings.views))]
+    work.append(("test", plan.fold.test, "views", _views(seen, settings.views)))
     if plan.settings.held_out:
         held_out = evaluation_scheduler(plan.settings, held_out=True)
-        work.append(("test", plan.test, "heldout", _views(held_out, settings.views)))
+        work.append(("test", plan.fold.test, "heldout", _views(held_out, settings.views)))
     for condition, noise in noises(protocol, plan.settings.data.frames).items():
-        work.append(("test", plan.test, views_of(condition), _views(noise[modality], settings.views)))
-    work.append(("curves", plan.test, "views", curves))
+        work.append(("test", plan.fold.test, views_of(condition), _views(noise[modality], settings.views)))
+    work.append(("curves", plan.fold.test, "views", curves))
 
     bank: dict[str, Tensor] = {}
     parts = shares(report, [len(rows) * len(views) for _, rows, _, views in work])
@@ -81,7 +81,7 @@ def evaluation_bank(
         encoded = clean | encode_views(encoders, clean, cache, rows, modality, views, share, name)
         bank.update({f"{part}/{key}": tensor for key, tensor in encoded.items()})
     for condition, absent in absences(protocol).items():
-        there = present_views(_part(bank, "test"), cache, plan.test, modality, absent, settings.views)
+        there = present_views(_part(bank, "test"), cache, plan.fold.test, modality, absent, settings.views)
         bank[f"test/{views_of(condition)}_present"] = there
     return bank
 

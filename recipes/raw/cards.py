@@ -35,13 +35,12 @@ def run_card(plan: RunPlan, method: Method, judged: Mapping[str, Any]) -> ModelC
     if method.training.startswith("scheduled noise"):
         noise = noise_facts(plan.settings.scheduler(method.encoders, seed=plan.encoder_seed, total_steps=1000))
     conditions = ", ".join(method.judged_on)
-    parts = f"{len(plan.train)} utterances to train, {len(plan.validation)} to validate, {len(plan.test)} to test"
     low, high = plan.settings.evaluation.noisy_levels
     return ModelCard(
         corpus=plan.corpus,
         synthetic=plan.synthetic,
         corpus_digest=plan.cache.name,
-        split=f"{plan.fold}; {parts}",
+        split=plan.split,
         seed=plan.seed,
         training=f"encoders on {method.encoders} data, fusion on {method.training}",
         selection=f"epoch with the best mean {plan.task.selection} on validation data, conditions {conditions}",

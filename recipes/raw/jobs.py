@@ -106,7 +106,7 @@ def fusion_job(plan: RunPlan, name: str, *, report: Report) -> None:
     seconds = time.process_time() - started
     with timed(plan.work / f"{name}.evaluation.stage.json", "evaluation") as count:
         judged = judge_model(plan, model, teacher, method.encoders, labels)
-        count.utterances = len(plan.test)
+        count.utterances = len(plan.fold.test)
     _save(plan, model, method, judged)
     times = {"training_cpu_s": seconds, "inference_us": _inference_us(model, load_bank(plan, method.encoders, "test"))}
     write_json(plan.work / f"{method.name}.time.json", times)
@@ -120,7 +120,7 @@ def adapted_job(plan: RunPlan, name: str, *, report: Report) -> None:
     model = BatchAdapted(EmotionModel.from_pretrained(plan.checkpoints / method.adapts))
     with timed(plan.work / f"{name}.evaluation.stage.json", "evaluation") as count:
         judged = judge_model(plan, model, teacher, method.encoders, labels)
-        count.utterances = len(plan.test)
+        count.utterances = len(plan.fold.test)
     write_json(plan.work / f"{name}.json", judged)
 
 
@@ -146,23 +146,25 @@ def _fine_tune(plan: RunPlan, report: Report = silent) -> tuple[EmotionModel, Em
     settings, trainer, cache = plan.settings.finetune, plan.settings.trainer, Cache(plan.cache)
     teacher = EmotionModel.from_pretrained(plan.teacher(FINETUNED.teacher_hidden))
     model = EmotionModel.from_pretrained(plan.checkpoints / "nmer")
-    sampler = StepSampler(len(plan.train), global_batch=settings.batch_size, seed=plan.seed)
+    sampler = StepSampler(len(plan.fold.train), global_batch=settings.batch_size, seed=plan.seed)
     total = settings.epochs * sampler.steps_per_epoch
     scheduler = plan.settings.scheduler(seed=plan.seed, total_steps=total)
-    last = [encode(index, total) for index in range(len(plan.validation))]
+    last = [encode(index, total) for index in range(len(plan.fold.val))]
     batch = settings.batch_size // trainer.devices
     fitted = fit_end_to_end(
         model,
         teacher,
         clean_views(load_bank(plan, "clean", "train")),
-        online_loader(cache, plan.train, scheduler, batch_size=batch, sampler=sampler, workers=settings.loader_workers),
-        online_loader(cache, plan.validation, scheduler, batch_size=settings.batch_size, sampler=last),
+        online_loader(
+            cache, plan.fold.train, scheduler, batch_size=batch, sampler=sampler, workers=settings.loader_workers
+        ),
+        online_loader(cache, plan.fold.val, scheduler, batch_size=settings.batch_size, sampler=last),
         epochs=settings.epochs,
         learning_rate=settings.learning_rate,
         weight_decay=plan.settings.fusion.weight_decay,
         ema_decay=settings.ema_decay,
         task=plan.task,
-        class_weight=plan.task.class_weight(cache.labels[plan.train]),
+        class_weight=plan.task.class_weight(cache.labels[plan.fold.train]),
         seed=plan.seed,
         log=plan.log(f"{plan.name}/nmer_finetuned"),
         report=report,
@@ -187,25 +189,25 @@ def _train_encoders(
     settings, seed = plan.settings.encoder, plan.encoder_seed
     epochs = dict.fromkeys(classifiers, settings.noisy_epochs)
     warm, *others = shares(report, (settings.clean_epochs, *epochs.values()))
-    sampler = StepSampler(len(plan.train), global_batch=settings.batch_size, seed=seed)
+    sampler = StepSampler(len(plan.fold.train), global_batch=settings.batch_size, seed=seed)
     total = settings.noisy_epochs * sampler.steps_per_epoch
 
     def fit(
         kind: str, epochs: int, noise: NoiseScheduler | None, name: str, part: Report, target: Tensor | None = None
     ) -> int:
-        last = [encode(index, epochs * sampler.steps_per_epoch) for index in range(len(plan.validation))]
+        last = [encode(index, epochs * sampler.steps_per_epoch) for index in range(len(plan.fold.val))]
         batch = settings.batch_size
         sampler.set_epoch(0)
         fitted = fit_encoder(
             classifiers[kind],
-            loader(cache, plan.train, modality, noise, batch_size=batch, sampler=sampler),
-            loader(cache, plan.validation, modality, noise, batch_size=batch, sampler=last),
+            loader(cache, plan.fold.train, modality, noise, batch_size=batch, sampler=sampler),
+            loader(cache, plan.fold.val, modality, noise, batch_size=batch, sampler=last),
             task=plan.task,
             epochs=epochs,
             learning_rate=settings.learning_rate,
             weight_decay=settings.weight_decay,
             ema_decay=settings.ema_decay,
-            class_weight=plan.task.class_weight(cache.labels[plan.train]),
+            class_weight=plan.task.class_weight(cache.labels[plan.fold.train]),
             target=target,
             distillation=settings.distillation,
             seed=seed,
@@ -224,7 +226,7 @@ def _train_encoders(
         seen += fit(kind, settings.noisy_epochs, noise, kind, part, target)
         if target is None and settings.distillation:
             encoder = classifiers["clean"].encoder
-            clean = encode_clean({"clean": encoder}, cache, plan.train, modality)["clean/clean"]
+            clean = encode_clean({"clean": encoder}, cache, plan.fold.train, modality)["clean/clean"]
             target = clean[:, : encoder.out_dim].clone()  # no inference tensor
     return seen
 
@@ -251,14 +253,14 @@ def _train_fusion(
     validation = load_bank(plan, method.encoders, "validation")
 
     def validate(averaged: EmotionModel) -> float:
-        return selection(averaged, validation, labels[plan.validation], plan.task, method.judged_on)
+        return selection(averaged, validation, labels[plan.fold.val], plan.task, method.judged_on)
 
     fitted = fit_fusion(
         model,
         teacher,
         _training_views(plan, method),
         clean_views(load_bank(plan, "clean", "train")),
-        torch.from_numpy(labels[plan.train]),
+        torch.from_numpy(labels[plan.fold.train]),
         validate,
         epochs=settings.epochs,
         batch_size=settings.batch_size,
@@ -267,13 +269,13 @@ def _train_fusion(
         ema_decay=settings.ema_decay,
         consistency_weight=settings.consistency if method.consistent else 0.0,
         weights=LossWeights(level=settings.level),
-        class_weight=plan.task.class_weight(labels[plan.train]),
+        class_weight=plan.task.class_weight(labels[plan.fold.train]),
         seed=plan.seed,
         log=plan.log(f"{plan.name}/{method.name}"),
         report=report,
         patience=plan.settings.trainer.patience,
     )
-    return fitted.steps * min(settings.batch_size, len(plan.train))
+    return fitted.steps * min(settings.batch_size, len(plan.fold.train))
 
 
 def _training_views(plan: RunPlan, method: Method) -> Views:

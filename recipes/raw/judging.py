@@ -34,7 +34,7 @@ def judge_model(
     plan: RunPlan, model: EmotionModel, teacher: EmotionModel, kind: str, labels: np.ndarray, folder: Path | None = None
 ) -> dict[str, Any]:
     """Everything that the report says of one model in one run; `folder` holds its own bank, if it has one."""
-    label = labels[plan.test]
+    label = labels[plan.fold.test]
     test, curves = load_bank(plan, kind, "test", folder), load_bank(plan, kind, "curves", folder)
     judged = judge(model, test, label, plan.task)
     whole = [(name, judged[name]) for name in ("clean", *(f"{group}/pooled" for group in groups(test)))]
@@ -92,7 +92,7 @@ def judge_unimodal(
     plan: RunPlan, cache: Cache, classifiers: Mapping[str, UnimodalClassifier], bank: Mapping[str, Tensor]
 ) -> dict[str, Any]:
     """Scores of each encoder with its own classifier on clean and noisy test data."""
-    label = cache.labels[plan.test]
+    label = cache.labels[plan.fold.test]
     result: dict[str, Any] = {}
     for kind, classifier in classifiers.items():
         result[kind] = {}

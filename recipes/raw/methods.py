@@ -64,6 +64,8 @@ _KNOWN = (
     Method("nmer_paper", "nmer_paper", "NMER as published, corrected, scheduled noise", teacher_hidden=128),
     Method("nmer_broad", "nmer", "NMER, scheduled broad noise", "broad"),
     Method("concat_broad", "concat", "Concatenation, scheduled broad noise", "broad"),
+    Method("poe_vae_broad", "poe_vae", "PoE VAE, scheduled broad noise", "broad"),
+    Method("mopoe_vae_broad", "mopoe_vae", "MoPoE VAE, scheduled broad noise", "broad"),
     _adapted("nmer_adapted", "nmer", "NMER"),
     _adapted("concat_adapted", "concat", "Concatenation"),
     _zero("nmer_zero", "nmer", "NMER"),

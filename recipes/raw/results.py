@@ -48,10 +48,10 @@ def merge(recipe: Recipe, corpus: Corpus, cache: Cache, plans: Sequence[RunPlan]
             "runs": [
                 {
                     "seed": plan.seed,
-                    "fold": plan.fold,
-                    "train": len(plan.train),
-                    "validation": len(plan.validation),
-                    "test": len(plan.test),
+                    "fold": plan.fold.name,
+                    "train": len(plan.fold.train),
+                    "validation": len(plan.fold.val),
+                    "test": len(plan.fold.test),
                 }
                 for plan in plans
             ],
@@ -186,7 +186,7 @@ def _claims(
         gains: dict[str, list[float]] = {}
         for plan, one, other in zip(plans, judged[claim.method], judged[claim.other], strict=True):
             pair = [100 * run["scores"][claim.condition][task.headline] for run in (one, other)]
-            gains.setdefault(plan.fold, []).append(pair[0] - pair[1])
+            gains.setdefault(plan.fold.name, []).append(pair[0] - pair[1])
         measured = summary([float(np.mean(values)) for values in gains.values()])
         holds = measured["mean"] >= claim.bound
         why = "" if holds else f"{_shortfall(measured, claim.bound)} {_where_gained(unimodal, task)}"

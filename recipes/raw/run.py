@@ -150,19 +150,7 @@ def _plans(recipe: Recipe, corpus: Corpus, cache: Cache, settings: RawSettings, 
             raise SettingsError(f"run.test_folds: there is no fold {number}, the corpus has {len(folds)}")
         fold = folds[number - 1]
         plans += [
-            RunPlan(
-                seed,
-                fold.name,
-                fold.train,
-                fold.val,
-                fold.test,
-                cache.folder,
-                out,
-                recipe.task,
-                settings,
-                recipe.corpus,
-                corpus.synthetic,
-            )
+            RunPlan(seed, fold, out, recipe.task, settings, cache.folder, recipe.corpus, corpus.synthetic)
             for seed in settings.run.seeds
         ]
     return plans
@@ -177,8 +165,8 @@ def _gallery(recipe: Recipe, cache: Cache, plan: RunPlan) -> list[Any]:
     """One utterance of each of up to three classes from the first test fold: the median in length."""
     chosen: list[Any] = []
     of = recipe.task.class_of(cache.labels)
-    for label in sorted({int(of[row]) for row in plan.test}, reverse=True)[:3][::-1]:
-        same = [int(row) for row in plan.test if of[row] == label]
+    for label in sorted({int(of[row]) for row in plan.fold.test}, reverse=True)[:3][::-1]:
+        same = [int(row) for row in plan.fold.test if of[row] == label]
         same.sort(key=lambda row: (len(cache[row]["audio"]), cache.ids[row]))
         chosen += [{**cache[row], "label": label} for row in same[len(same) // 2 : len(same) // 2 + 1]]
     return chosen

@@ -23,14 +23,12 @@ _CONDITIONS = (
 def run_card(plan: RunPlan, method: Method, judged: Mapping[str, Any]) -> ModelCard:
     """The card of one method in one run; `judged` is what `recipes.released.judging.judge_model` gives of it."""
     noise = training_scheduler(plan.settings, method, seed=plan.seed, total_steps=plan.total_steps)
-    fold = plan.fold
-    parts = f"{len(fold.train)} utterances to train, {len(fold.val)} to validate, {len(fold.test)} to test"
     shown = [name for name in judged["scores"] if name == "clean" or name.endswith(("/mean", "/pooled"))]
     return ModelCard(
         corpus=plan.corpus.name,
         synthetic=plan.corpus.synthetic,
         corpus_digest=plan.corpus_digest,
-        split=f"{fold.name}; {parts}",
+        split=plan.split,
         seed=plan.seed,
         training=f"encoders of sequences and fusion together on {method.training}, from a clean teacher's encoders",
         selection=f"epoch with the best {plan.task.selection} on validation data, clean and under noise of training",

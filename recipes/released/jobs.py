@@ -107,7 +107,7 @@ def _train(
             class_weight=plan.task.class_weight(labels) if settings.training.class_weights else None,
             weights=settings.teacher_loss if teacher is None else DEFAULT_WEIGHTS,
             seed=plan.seed,
-            log=plan.log(log),
+            log=plan.log(f"{plan.name}/{log}"),
             report=report,
         )
         count.utterances = fitted.steps * plan.batch_size

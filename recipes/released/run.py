@@ -90,7 +90,7 @@ def plans_of(recipe: Recipe, corpus: FeatureCorpus, settings: ReleasedSettings, 
         if not 1 <= number <= len(corpus.folds):
             raise SettingsError(f"run.test_folds: there is no fold {number}, the release has {len(corpus.folds)}")
         fold = corpus.folds[number - 1]
-        plans += [RunPlan(seed, fold, corpus, digest, out, task, settings) for seed in settings.run.seeds]
+        plans += [RunPlan(seed, fold, out, task, settings, corpus, digest) for seed in settings.run.seeds]
     return plans
 
 
