@@ -1,7 +1,7 @@
 """What all training loops share: optimiser, kept weights, early stopping, and the machine that they run on.
 
-A loop keeps the weights of the validation that is best so far; under `ema_decay` these are the weights' exponential
-moving average, which is what is validated then. After `patience` validations in a row without a better one it ends; its
+A loop that validates keeps the weights of the validation that is best so far; under `ema_decay` these are the weights'
+exponential moving average, which is what is validated then. After `patience` validations in a row without a better one it ends; its
 learning rate falls as if it went on. Seeds of ranks differ, so that they draw other dropout and latents.
 
 Several devices are one process each (`other_ranks`), joined by DDP: gloo on CPUs, NCCL on GPUs. Every rank validates on
@@ -93,7 +93,7 @@ class Fitted(NamedTuple):
     """What a training came to."""
 
     score: float
-    """Of the kept weights on validation data, higher is better."""
+    """Of the kept weights on validation data, higher is better; -inf without any."""
     steps: int
     """Optimiser steps done."""
 
@@ -127,7 +127,7 @@ class Training(lightning.LightningModule):
         """What is validated and kept of a module: the average of its weights, or itself where there is no EMA."""
         if not self.ema_decay:
             return module
-        average = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(self.ema_decay)).eval()  # type: ignore[no-untyped-call]
+        average = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(self.ema_decay), use_buffers=True).eval()  # type: ignore[no-untyped-call]
         self._averages.append((average, module))
         return average.module
 
@@ -196,7 +196,7 @@ def fit(
     """Run a loop; the best weights are then in `training.best_state`, the module itself has the last.
 
     Raises:
-        TrainingError: no validation gave a number.
+        TrainingError: no validation gave a number, or the weights are none.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
@@ -221,10 +221,9 @@ def fit(
             enable_progress_bar=False,
         )
         trainer.fit(training, train, validation)
-    if training.best_score == -math.inf:
-        raise TrainingError(
-            f"the training of {log.parent.name}/{log.name} diverged: no validation gave a number; lower learning_rate"
-        )
+    kept = getattr(training, "best_state", None)
+    if kept is None or not all(weight.isfinite().all() for weight in kept.values()):
+        raise TrainingError(f"the training of {log.parent.name}/{log.name} diverged; lower its learning_rate")
     return Fitted(training.best_score, trainer.global_step)
 
 

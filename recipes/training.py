@@ -1,7 +1,9 @@
 """Training loops on Lightning: an encoder alone, a fusion on a bank of views, both together under online noise.
 
-Every loop keeps the weights that are best on validation data, writes its curves for TensorBoard and reports its
-progress to a callback. Whatever torch draws (initialisation, dropout) depends on the given seed alone.
+The loops of a fusion and of the whole model keep the weights that are best on validation data. That of an encoder
+keeps the last, when the learning rate has fallen: on some dozens of noisy validation utterances the best of ten epochs
+is mostly luck, and costs points on others. All write their curves for TensorBoard and report
+their progress to a callback. Whatever torch draws (initialisation, dropout) depends on the given seed alone.
 `recipes.trainer` says how weights are averaged, when a loop ends early, and what of it runs where.
 
 Fusions on banks are a few small layers on vectors: they are trained in 32 bits on the CPU whatever the settings say, as
@@ -55,7 +57,6 @@ class _EncoderTraining(Training):
         self.target: Tensor | None
         self.register_buffer("target", target, persistent=False)
         self.modality = classifier.encoder.modality
-        self.predictions = Predictions(task)
         self._kept = (self.averaged(classifier),)  # in a tuple, so that it is no sub-module
 
     def trained(self) -> nn.Module:
@@ -75,14 +76,9 @@ class _EncoderTraining(Training):
         self.log("loss", loss, batch_size=len(batch))
         return loss
 
-    def validation_step(self, shown: tuple[Batch, Tensor]) -> None:
-        batch, _ = shown
-        assert batch.label is not None
-        there = present(batch)[self.modality]
-        self.predictions.update(self._kept[0](batch)[there], batch.label[there])
-
-    def on_validation_epoch_end(self) -> None:
-        self.select(self.predictions.score(), self._kept[0])
+    def on_train_end(self) -> None:
+        super().on_train_end()
+        self.best_state = copy.deepcopy(self._kept[0].state_dict())
 
 
 class _FusionTraining(Training):
@@ -240,7 +236,6 @@ def _fuse(model: EmotionModel, shown: Inputs, generator: torch.Generator | None 
 def fit_encoder(
     classifier: UnimodalClassifier,
     train: DataLoader[Any],
-    validation: DataLoader[Any],
     *,
     task: Task,
     epochs: int,
@@ -258,7 +253,7 @@ def fit_encoder(
     """Train a unimodal classifier in place, on one device.
 
     Args:
-        train, validation: give (batch, (B,) places of its samples among the rows).
+        train: gives (batch, (B,) places of its samples among the rows).
         target: (rows, out_dim) vectors that the clean encoder gives for the clean rows, or None.
         distillation: weight of the squared distance to them, each dimension in units of its deviation.
     """
@@ -272,9 +267,8 @@ def fit_encoder(
         learning_rate=learning_rate,
         weight_decay=weight_decay,
         ema_decay=ema_decay,
-        patience=settings.patience,
     )
-    fitted = fit(training, train, validation, epochs, seed, log, report, settings=replace(settings, devices=1))
+    fitted = fit(training, train, None, epochs, seed, log, report, settings=replace(settings, devices=1))
     classifier.load_state_dict(training.best_state)
     return fitted
 

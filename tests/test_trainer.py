@@ -40,7 +40,7 @@ def test_patience_ends_a_training(tmp_path, patience, epochs):
 
 
 def test_a_diverged_training_says_so(tmp_path):
-    with pytest.raises(TrainingError, match="diverged: no validation gave a number; lower learning_rate"):
+    with pytest.raises(TrainingError, match="diverged; lower its learning_rate"):
         train(tmp_path, scores=(math.nan, math.nan, math.nan))
 
 

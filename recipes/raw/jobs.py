@@ -195,13 +195,11 @@ def _train_encoders(
     def fit(
         kind: str, epochs: int, noise: NoiseScheduler | None, name: str, part: Report, target: Tensor | None = None
     ) -> int:
-        last = [encode(index, epochs * sampler.steps_per_epoch) for index in range(len(plan.fold.val))]
         batch = settings.batch_size
         sampler.set_epoch(0)
         fitted = fit_encoder(
             classifiers[kind],
             loader(cache, plan.fold.train, modality, noise, batch_size=batch, sampler=sampler),
-            loader(cache, plan.fold.val, modality, noise, batch_size=batch, sampler=last),
             task=plan.task,
             epochs=epochs,
             learning_rate=settings.learning_rate,
