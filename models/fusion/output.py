@@ -8,7 +8,7 @@ hold anything; it never reads a row that is absent. Public: `Fusion`, `FusionOut
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
@@ -51,6 +51,19 @@ class FusionOutput:
     def at(self, rows: Tensor | slice) -> FusionOutput:
         """The output for some of the B samples, by their indices."""
         return FusionOutput(**{part.name: _at(getattr(self, part.name), rows) for part in fields(self)})
+
+    @staticmethod
+    def join(outputs: Sequence[FusionOutput]) -> FusionOutput:
+        """One output for the samples of several of the same model, in their order."""
+        return FusionOutput(
+            **{part.name: _joined([getattr(one, part.name) for one in outputs]) for part in fields(FusionOutput)}
+        )
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    if isinstance(parts[0], dict):
+        return {name: _joined([part[name] for part in parts]) for name in parts[0]}
+    return None if parts[0] is None else torch.cat(list(parts))
 
 
 def _at(value: Any, rows: Tensor | slice) -> Any:

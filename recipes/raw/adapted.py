@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -38,15 +36,4 @@ class BatchAdapted(EmotionModel):
                 warnings.simplefilter("ignore", ClassSkewWarning)
                 adapted = adapt_normalisation(self._model[0], *batch)
             outputs.append(adapted.fuse(*batch))
-        return _joined(outputs, order.argsort())
-
-
-def _joined(outputs: list[FusionOutput], order: Tensor) -> FusionOutput:
-    """The rows of all outputs in this order."""
-
-    def join(parts: list[Any]) -> Any:
-        if isinstance(parts[0], dict):
-            return {name: join([part[name] for part in parts]) for name in parts[0]}
-        return None if parts[0] is None else torch.cat(parts)[order]
-
-    return FusionOutput(**{f.name: join([getattr(output, f.name) for output in outputs]) for f in fields(FusionOutput)})
+        return FusionOutput.join(outputs).at(order.argsort())

@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.diagnostics import active_dimensions, reconstruction_r2
 from models.encoders import UnimodalClassifier
+from models.fusion import FusionOutput
 from models.model import EmotionModel
 from noise_scheduler.registry import name_of
 from recipes.corpora.cache import Cache
+from recipes.latent import latent
 from recipes.metrics.robustness import spearman
 from recipes.metrics.statistics import bootstrap_interval
 from recipes.raw.bank import load_bank
@@ -38,7 +39,7 @@ def judge_model(
     test, curves = load_bank(plan, kind, "test", folder), load_bank(plan, kind, "curves", folder)
     judged = judge(model, test, label, plan.task)
     whole = [(name, judged[name]) for name in ("clean", *(f"{group}/pooled" for group in groups(test)))]
-    result: dict[str, Any] = {
+    return {
         "parameters": sum(p.numel() for p in model.fusion.parameters()),
         "scores": {name: one["scores"] for name, one in judged.items()},
         "intervals": intervals(judged, plan.task, np.random.default_rng(plan.seed)),
@@ -49,11 +50,8 @@ def judge_model(
         "curves": _curves(plan, model, test, curves, label),
         "calibration_error": {name: plan.task.calibration_error(one["outputs"], one["label"]) for name, one in whole},
         "reliability": _reliability(plan, model, test, curves),
-        "latent": None,
+        "latent": _latent(model, teacher, test, load_bank(plan, "clean", "test")),
     }
-    if predict(model, test, "clean").mean is not None:
-        result["latent"] = _latent(model, teacher, test, load_bank(plan, "clean", "test"))
-    return result
 
 
 def intervals(
@@ -157,31 +155,16 @@ def _reliability(plan: RunPlan, model: EmotionModel, test: Bank, curves: Bank) -
     }
 
 
-def _latent(model: EmotionModel, teacher: EmotionModel, test: Bank, clean_test: Bank) -> dict[str, Any]:
-    """Is the auto-encoder at work: active dimensions, KL, and R² of the reconstruction of the clean teacher's view.
-
-    Beside that R² stands the one of the teacher's own view of the noisy data, which no reconstruction has mended.
-    """
+def _latent(model: EmotionModel, teacher: EmotionModel, test: Bank, clean_test: Bank) -> dict[str, Any] | None:
     target = predict(teacher, clean_test, "clean").joint
-    result: dict[str, Any] = {"reconstruction_r2": {}, "unmended_r2": {}}
+    said, unmended, wanted = {}, {}, {}
     sets = {f"{group}/pooled": [f"{group}/{part}" for part in parts] for group, parts in groups(test).items()}
     for name, conditions in ({"clean": ["clean"]} | sets).items():
-        outputs = [predict(model, test, condition) for condition in conditions]
-        unmended = torch.cat([predict(teacher, clean_test, condition).joint for condition in conditions])
-        repeated = target.repeat_interleave(len(unmended) // len(target) // len(conditions), 0)
-        wanted = repeated.repeat(len(conditions), 1)
-        if outputs[0].reconstruction is not None:
-            reconstruction = torch.cat([_given(output.reconstruction) for output in outputs])
-            result["reconstruction_r2"][name] = reconstruction_r2(reconstruction, wanted)
-            result["unmended_r2"][name] = reconstruction_r2(unmended, wanted)
-        if name == "noisy/pooled":
-            mean = torch.cat([_given(output.mean)["product"] for output in outputs])
-            result |= {
-                "size": mean.shape[1],
-                "active": active_dimensions(mean),
-                "kl_nats": float(torch.cat([_given(output.kl) for output in outputs]).mean()),
-            }
-    return result
+        said[name] = FusionOutput.join([predict(model, test, condition) for condition in conditions])
+        unmended[name] = torch.cat([predict(teacher, clean_test, condition).joint for condition in conditions])
+        views = len(unmended[name]) // len(target) // len(conditions)
+        wanted[name] = target.repeat_interleave(views, 0).repeat(len(conditions), 1)
+    return latent(said, unmended, wanted, "noisy/pooled")
 
 
 def _given(value: Any) -> Any:

@@ -5,32 +5,23 @@ Public: `judge_model`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from models.diagnostics import active_dimensions, reconstruction_r2
+from models.fusion import FusionOutput
 from models.model import EmotionModel
 from noise_scheduler.rng import key_of, stream
 from recipes.corpora.features import MODALITIES
 from recipes.jobs import Report
+from recipes.latent import latent
 from recipes.raw.protocols import EVALUATION_SEED
 from recipes.released.conditions import MISSING, hits, judged_conditions, view_schedulers
 from recipes.released.plan import RunPlan
 from recipes.released.sequences import Encoded, Sequences, encode_rows, fold_corpus
-
-
-class _Said(NamedTuple):
-    """A model's output for the test rows under some conditions, one after the other."""
-
-    logits: Tensor
-    joint: Tensor
-    mean: Tensor | None
-    kl: Tensor | None
-    reconstruction: Tensor | None
 
 
 def judge_model(plan: RunPlan, model: EmotionModel, teacher: EmotionModel, report: Report) -> dict[str, Any]:
@@ -39,8 +30,8 @@ def judge_model(plan: RunPlan, model: EmotionModel, teacher: EmotionModel, repor
     rows = judged_rows(plan)
     label = plan.corpus.labels[plan.fold.test][rows.numpy()]
     own, clean_teachers = _views(plan, model, teacher, report)
-    said: dict[str, list[_Said]] = {"clean": [_fuse(plan, model, own["clean"].rows(rows))]}
-    unmended: dict[str, list[_Said]] = {"clean": [_fuse(plan, teacher, clean_teachers["clean"].rows(rows))]}
+    said: dict[str, list[FusionOutput]] = {"clean": [_fuse(plan, model, own["clean"].rows(rows))]}
+    unmended: dict[str, list[FusionOutput]] = {"clean": [_fuse(plan, teacher, clean_teachers["clean"].rows(rows))]}
     for condition in judged_conditions(plan.settings.evaluation):
         shown_in = hits(condition, ids)
         for views, one, found in ((own, model, said), (clean_teachers, teacher, unmended)):
@@ -58,7 +49,12 @@ def judge_model(plan: RunPlan, model: EmotionModel, teacher: EmotionModel, repor
         "scores": scores,
         "confusion": {name: task.confusion(outputs[name], labels[name]) for name in ("clean", main)},
         "calibration_error": {name: task.calibration_error(outputs[name], labels[name]) for name in whole},
-        "latent": _latent(said, unmended, main, whole),
+        "latent": latent(
+            {name: FusionOutput.join(said[name]) for name in whole},
+            {name: torch.cat([one.joint for one in unmended[name]]) for name in whole},
+            {name: unmended["clean"][0].joint.repeat(len(said[name]), 1) for name in whole},
+            main,
+        ),
     }
 
 
@@ -103,27 +99,17 @@ def _shown(views: Mapping[str, Encoded], view: str, shown_in: Mapping[str, Tenso
 
 
 @torch.inference_mode()
-def _fuse(plan: RunPlan, model: EmotionModel, shown: Encoded) -> _Said:
+def _fuse(plan: RunPlan, model: EmotionModel, shown: Encoded) -> FusionOutput:
     """The rows in batches as in training: a fusion whose attention runs across the batch depends on them."""
     generator = torch.Generator().manual_seed(EVALUATION_SEED)  # of a latent that is drawn at test time
     places = torch.arange(len(shown.present[MODALITIES[0]]))
     outputs = [model.fuse(*shown.rows(part), generator=generator) for part in torch.split(places, plan.batch_size)]
-
-    def joined(parts: Sequence[Tensor | None]) -> Tensor | None:
-        return None if parts[0] is None else torch.cat([part for part in parts if part is not None])
-
-    return _Said(
-        torch.cat([output.logits for output in outputs]),
-        torch.cat([output.joint for output in outputs]),
-        joined([None if output.mean is None else output.mean["product"] for output in outputs]),
-        joined([output.kl for output in outputs]),
-        joined([output.reconstruction for output in outputs]),
-    )
+    return FusionOutput.join(outputs)
 
 
-def _pooled(said: Mapping[str, list[_Said]]) -> dict[str, list[_Said]]:
+def _pooled(said: Mapping[str, list[FusionOutput]]) -> dict[str, list[FusionOutput]]:
     """The conditions of each group as one test set; ``noisy/…``: those of the same name over all ``T=…`` groups."""
-    pooled: dict[str, list[_Said]] = {}
+    pooled: dict[str, list[FusionOutput]] = {}
     for name, parts in said.items():
         group, _, part = name.partition("/")
         if group.startswith("T="):
@@ -150,25 +136,3 @@ def _ordered(scores: Mapping[str, dict[str, float]]) -> dict[str, dict[str, floa
         mean = {name: float(np.mean([values[name] for values in members])) for name in pooled}
         ordered |= {f"{group}/{part}": values for part, values in (parts | {"mean": mean, "pooled": pooled}).items()}
     return ordered
-
-
-def _latent(
-    said: Mapping[str, list[_Said]], unmended: Mapping[str, list[_Said]], main: str, whole: Sequence[str]
-) -> dict[str, Any] | None:
-    """Is the auto-encoder at work: active dimensions, KL, and R² of the reconstruction of the clean teacher's view.
-
-    Beside that R² stands the one of the teacher's own view of the noisy data, which no reconstruction has mended.
-    """
-    if said["clean"][0].mean is None:
-        return None
-    target = unmended["clean"][0].joint
-    result: dict[str, Any] = {"reconstruction_r2": {}, "unmended_r2": {}}
-    for name in whole:
-        wanted = target.repeat(len(said[name]), 1)
-        rebuilt = [one.reconstruction for one in said[name] if one.reconstruction is not None]
-        if rebuilt:
-            result["reconstruction_r2"][name] = reconstruction_r2(torch.cat(rebuilt), wanted)
-            result["unmended_r2"][name] = reconstruction_r2(torch.cat([one.joint for one in unmended[name]]), wanted)
-    mean = torch.cat([one.mean for one in said[main] if one.mean is not None])
-    kl = torch.cat([one.kl for one in said[main] if one.kl is not None])
-    return result | {"size": mean.shape[1], "active": active_dimensions(mean), "kl_nats": float(kl.mean())}
