@@ -1,8 +1,8 @@
 """What all training loops share: optimiser, kept weights, early stopping, and the machine that they run on.
 
-A loop that validates keeps the weights of the validation that is best so far; under `ema_decay` these are the weights'
-exponential moving average, which is what is validated then. After `patience` validations in a row without a better one
-it ends; its learning rate falls as if it went on. Seeds of ranks differ, so that they draw other dropout and latents.
+A loop keeps the weights of the validation that is best so far; under `ema_decay` these are the weights' exponential
+moving average, which is what is validated then. After `patience` validations in a row without a better one it ends; its
+learning rate falls as if it went on. Seeds of ranks differ, so that they draw other dropout and latents.
 
 Several devices are one process each (`other_ranks`), joined by DDP: gloo on CPUs, NCCL on GPUs. Every rank validates on
 all validation data, so all keep the same weights, and a loss is the mean of the ranks' losses.
@@ -59,7 +59,7 @@ class TrainerSettings:
     compile: bool = False
     """Compile the encoders of audio and video, which takes about a minute."""
     patience: int = 0
-    """Validations without a better one that end a training of those that validate; 0 for none."""
+    """Validations without a better one that end a training; 0 for none."""
 
     def __post_init__(self) -> None:
         if self.devices < 1 or self.patience < 0:
@@ -93,7 +93,7 @@ class Fitted(NamedTuple):
     """What a training came to."""
 
     score: float
-    """Of the kept weights on validation data, higher is better; -inf without any."""
+    """Of the kept weights on validation data, higher is better."""
     steps: int
     """Optimiser steps done."""
 

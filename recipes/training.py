@@ -1,9 +1,7 @@
 """Training loops on Lightning: an encoder alone, a fusion on a bank of views, both together under online noise.
 
-The loops of a fusion and of the whole model keep the weights that are best on validation data. That of an encoder
-keeps the last, when the learning rate has fallen: on some dozens of noisy validation utterances the best of ten epochs
-is mostly luck, and costs points on others. All write their curves for TensorBoard and report
-their progress to a callback. Whatever torch draws (initialisation, dropout) depends on the given seed alone.
+Every loop keeps the weights that are best on validation data, writes its curves for TensorBoard and reports its
+progress to a callback. Whatever torch draws (initialisation, dropout) depends on the given seed alone.
 `recipes.trainer` says how weights are averaged, when a loop ends early, and what of it runs where.
 
 Fusions on banks are a few small layers on vectors: they are trained in 32 bits on the CPU whatever the settings say, as
@@ -39,46 +37,37 @@ from recipes.trainer import LOG_EVERY, Fitted, Predictions, TrainerSettings, Tra
 
 
 class _EncoderTraining(Training):
-    """An encoder with a classifier of its own, drawn towards what the clean encoder makes of the clean rows."""
+    """An encoder with a classifier of its own."""
 
     def __init__(
-        self,
-        classifier: UnimodalClassifier,
-        task: Task,
-        class_weight: Tensor | None,
-        target: Tensor | None,
-        distillation: float,
-        **optimisation: Any,
+        self, classifier: UnimodalClassifier, task: Task, class_weight: Tensor | None, **optimisation: Any
     ) -> None:
         super().__init__(**optimisation)
-        self.classifier, self.task, self.distillation = classifier, task, distillation
+        self.classifier, self.task = classifier, task
         self.class_weight: Tensor | None
         self.register_buffer("class_weight", class_weight, persistent=False)
-        self.target: Tensor | None
-        self.register_buffer("target", target, persistent=False)
         self.modality = classifier.encoder.modality
+        self.predictions = Predictions(task)
         self._kept = (self.averaged(classifier),)  # in a tuple, so that it is no sub-module
 
     def trained(self) -> nn.Module:
         return self.classifier
 
-    def training_step(self, shown: tuple[Batch, Tensor]) -> Tensor:
-        batch, rows = shown
+    def training_step(self, batch: Batch) -> Tensor:
         there = present(batch)[self.modality]
         assert batch.label is not None
-        vector = self.classifier.encoder(batch).float()
-        losses = self.task.loss(self.classifier.classify(vector).float(), batch.label, self.class_weight)
-        if self.target is not None:
-            deviation = self.target.std(dim=0).clamp(min=1e-3)
-            distance = ((vector - self.target[rows]) / deviation).square().mean(dim=1)
-            losses = losses + self.distillation * distance
+        losses = self.task.loss(self.classifier(batch).float(), batch.label, self.class_weight)
         loss = (losses * there).sum() / there.sum().clamp(min=1)
-        self.log("loss", loss, batch_size=len(batch))
+        self.log("loss", loss)
         return loss
 
-    def on_train_end(self) -> None:
-        super().on_train_end()
-        self.best_state = copy.deepcopy(self._kept[0].state_dict())
+    def validation_step(self, batch: Batch) -> None:
+        assert batch.label is not None
+        there = present(batch)[self.modality]
+        self.predictions.update(self._kept[0](batch)[there], batch.label[there])
+
+    def on_validation_epoch_end(self) -> None:
+        self.select(self.predictions.score(), self._kept[0])
 
 
 class _FusionTraining(Training):
@@ -236,6 +225,7 @@ def _fuse(model: EmotionModel, shown: Inputs, generator: torch.Generator | None 
 def fit_encoder(
     classifier: UnimodalClassifier,
     train: DataLoader[Any],
+    validation: DataLoader[Any],
     *,
     task: Task,
     epochs: int,
@@ -243,32 +233,23 @@ def fit_encoder(
     weight_decay: float,
     ema_decay: float,
     class_weight: Tensor | None,
-    target: Tensor | None,
-    distillation: float,
     seed: int,
     log: Path,
     report: Report,
     settings: TrainerSettings,
 ) -> Fitted:
-    """Train a unimodal classifier in place, on one device.
-
-    Args:
-        train: gives (batch, (B,) places of its samples among the rows).
-        target: (rows, out_dim) vectors that the clean encoder gives for the clean rows, or None.
-        distillation: weight of the squared distance to them, each dimension in units of its deviation.
-    """
+    """Train a unimodal classifier in place, on one device."""
     training = _EncoderTraining(
         classifier,
         task,
         class_weight,
-        target,
-        distillation,
         steps=epochs * len(train),
         learning_rate=learning_rate,
         weight_decay=weight_decay,
         ema_decay=ema_decay,
+        patience=settings.patience,
     )
-    fitted = fit(training, train, None, epochs, seed, log, report, settings=replace(settings, devices=1))
+    fitted = fit(training, train, validation, epochs, seed, log, report, settings=replace(settings, devices=1))
     classifier.load_state_dict(training.best_state)
     return fitted
 

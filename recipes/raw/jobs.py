@@ -46,7 +46,7 @@ from recipes.raw.methods import FINETUNED, METHODS, Method
 from recipes.raw.online import online_loader
 from recipes.raw.plan import RunPlan
 from recipes.raw.settings import MODALITIES
-from recipes.raw.views import encode_clean, loader, view_steps
+from recipes.raw.views import loader, view_steps
 from recipes.resources import timed
 from recipes.trainer import other_ranks
 from recipes.training import fit_encoder, fit_end_to_end, fit_fusion
@@ -192,22 +192,20 @@ def _train_encoders(
     sampler = StepSampler(len(plan.fold.train), global_batch=settings.batch_size, seed=seed)
     total = settings.noisy_epochs * sampler.steps_per_epoch
 
-    def fit(
-        kind: str, epochs: int, noise: NoiseScheduler | None, name: str, part: Report, target: Tensor | None = None
-    ) -> int:
+    def fit(kind: str, epochs: int, noise: NoiseScheduler | None, name: str, part: Report) -> int:
+        last = [encode(index, epochs * sampler.steps_per_epoch) for index in range(len(plan.fold.val))]
         batch = settings.batch_size
         sampler.set_epoch(0)
         fitted = fit_encoder(
             classifiers[kind],
             loader(cache, plan.fold.train, modality, noise, batch_size=batch, sampler=sampler),
+            loader(cache, plan.fold.val, modality, noise, batch_size=batch, sampler=last),
             task=plan.task,
             epochs=epochs,
             learning_rate=settings.learning_rate,
             weight_decay=settings.weight_decay,
             ema_decay=settings.ema_decay,
             class_weight=plan.task.class_weight(cache.labels[plan.fold.train]),
-            target=target,
-            distillation=settings.distillation,
             seed=seed,
             log=plan.log(f"{plan.encoder_name}/{modality}_{name}"),
             report=part,
@@ -218,14 +216,9 @@ def _train_encoders(
     seen = fit("clean", settings.clean_epochs, None, "warm_up", warm)
     for kind in classifiers:
         classifiers[kind].load_state_dict(classifiers["clean"].state_dict())
-    target = None
-    for kind, part in zip(classifiers, others, strict=True):  # the clean one first
+    for kind, part in zip(classifiers, others, strict=True):
         noise = None if kind == "clean" else plan.settings.scheduler(kind, seed=seed, total_steps=total)
-        seen += fit(kind, settings.noisy_epochs, noise, kind, part, target)
-        if target is None and settings.distillation:
-            encoder = classifiers["clean"].encoder
-            clean = encode_clean({"clean": encoder}, cache, plan.fold.train, modality)["clean/clean"]
-            target = clean[:, : encoder.out_dim].clone()  # no inference tensor
+        seen += fit(kind, settings.noisy_epochs, noise, kind, part)
     return seen
 
 

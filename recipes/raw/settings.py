@@ -44,10 +44,9 @@ class EncoderSettings:
     learning_rate: float
     weight_decay: float
     ema_decay: float = 0.0
-    distillation: float = 0.0
 
     def __post_init__(self) -> None:
-        _at_least(self, clean_epochs=1, noisy_epochs=1, batch_size=1, distillation=0)
+        _at_least(self, clean_epochs=1, noisy_epochs=1, batch_size=1)
         _decay(self.ema_decay)
 
 

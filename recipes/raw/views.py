@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from models.batch import Batch, collate, present
+from models.batch import collate, present
 from models.encoders import Encoder
 from noise_scheduler import NoiseScheduler, build, fixed, names, uniform
 from noise_scheduler.condition import Fixed
@@ -53,8 +53,7 @@ class OneModality(Dataset[dict[str, Any]]):
         if self.scheduler is not None:
             sample, record = self.scheduler.apply(sample, _plan(self.scheduler, sample["id"], step, self.modality))
             level = record.level(self.modality)
-        shown = {self.modality: sample[self.modality], "label": sample["label"], "level": {self.modality: level}}
-        return shown | {"row": index}
+        return {self.modality: sample[self.modality], "label": sample["label"], "level": {self.modality: level}}
 
 
 def _plan(scheduler: NoiseScheduler, id: str | int, step: int, modality: str) -> Record:
@@ -72,13 +71,10 @@ def loader(
     batch_size: int,
     sampler: StepSampler | Sequence[int],
 ) -> DataLoader[Any]:
-    """(batch, (B,) int64 places among the rows) of `OneModality` in the order of `sampler`, of indices with steps."""
-    dataset = OneModality(cache, rows, modality, scheduler)
-    return DataLoader(dataset, batch_size=batch_size, sampler=sampler, collate_fn=_with_rows)
-
-
-def _with_rows(samples: Sequence[Mapping[str, Any]]) -> tuple[Batch, Tensor]:
-    return collate(samples), torch.tensor([sample["row"] for sample in samples])
+    """Batches of `OneModality` in the order of `sampler`, whose items are indices with steps."""
+    return DataLoader(
+        OneModality(cache, rows, modality, scheduler), batch_size=batch_size, sampler=sampler, collate_fn=collate
+    )
 
 
 def view_steps(views: int, total_steps: int) -> list[int]:
