@@ -47,8 +47,8 @@ SECTIONS = {
     "stands what the teacher itself makes of the same noisy input, and 0 is the mean predictor.",
     "Confidence and reliability": "ECE: expected calibration error over 15 bins. Reliability: rank correlation of what "
     "a model says of a modality with how clean that modality is, over each noise at levels 0, .25, .5, .75 and 1.",
-    "Cost": "Of the fusion alone, on encoded views: weights, processor seconds of training, time per utterance in a "
-    "batch of the whole test fold.",
+    "Cost": "On encoded views: weights of the fusion, processor seconds of training with its validations, and time per "
+    "utterance in a batch of the whole test fold.",
 }
 
 

@@ -7,8 +7,8 @@
 `EmotionModel.from_pretrained`.
 
 Public: `create`, `list`, `describe`, `EmotionModel`, `Batch`, `collate`, `present`, `seeded`, `ModelCard`,
-`Preprocessing`, `CheckpointError`; encoders in `models.encoders`, fusions in `models.fusion`, losses in
-`models.losses`, checks of the latent in `models.diagnostics`.
+`Preprocessing`, `CheckpointError`; encoders in `models.encoders`, fusions in `models.fusion`, what tells how far a
+modality is to be trusted in `models.meter`, losses in `models.losses`, checks of the latent in `models.diagnostics`.
 """
 
 from models.batch import MODALITIES, Batch, collate, present

@@ -1,6 +1,6 @@
 """The whole model, raw batch to prediction: encoders → standardiser → fusion, and beside it how noisy the input is.
 
-Public: `EmotionModel`, `described_dims`.
+Public: `EmotionModel`, `encoded_dims`.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ class EmotionModel(nn.Module):
         return self.fuse(features, there, generator=generator)
 
     def encode(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Described input (B, D_m), `Encoder.describe`, and presence (B,) per modality: what a bank of views holds."""
+        """Encoded input (B, D_m), `Encoder.encode`, and presence (B,) per modality: what a bank of views holds."""
         there = present(batch)
-        features = {name: encoder.describe(batch) for name, encoder in self._encoders().items()}
+        features = {name: encoder.encode(batch) for name, encoder in self._encoders().items()}
         return features, {name: there[name] for name in features}
 
     def fuse(
@@ -79,7 +79,7 @@ class EmotionModel(nn.Module):
 
     def vectors(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What the fusion reads of features as `encode` gives them: the vectors without the statistics beside them."""
-        widths = described_dims(self._encoders())
+        widths = encoded_dims(self._encoders())
         for name, values in features.items():
             if name in widths and values.shape[1:] != (widths[name],):
                 raise ValueError(
@@ -180,15 +180,15 @@ class EmotionModel(nn.Module):
         fusion = _construct(FUSIONS, config["fusion"], "fusion", feature_dims, len(classes))
         meter = config.get("meter")
         if meter is not None:
-            meter = NoiseMeter(described_dims(encoders), **_table(meter, "meter"))
+            meter = NoiseMeter(encoded_dims(encoders), **_table(meter, "meter"))
         model = cls(encoders, fusion, classes, meter)
         if config.get("preprocessing") is not None:
             model.preprocessing = Preprocessing(**_table(config["preprocessing"], "preprocessing"))
         return model
 
 
-def described_dims(encoders: Mapping[str, Encoder]) -> dict[str, int]:
-    """Modality → width of what `Encoder.describe` gives."""
+def encoded_dims(encoders: Mapping[str, Encoder]) -> dict[str, int]:
+    """Modality → width of what `Encoder.encode` gives."""
     return {name: encoder.out_dim + encoder.quality_dim for name, encoder in encoders.items()}
 
 

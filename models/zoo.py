@@ -10,7 +10,7 @@ from models.catalogue import source, summary, unknown
 from models.encoders import AudioEncoder, Encoder, TextEncoder, VideoEncoder
 from models.fusion import FUSIONS
 from models.meter import NoiseMeter
-from models.model import EmotionModel, described_dims
+from models.model import EmotionModel, encoded_dims
 from models.seeding import seeded
 
 _CLASSES = 4
@@ -77,7 +77,7 @@ def create(
             with seeded(seed):
                 _check_overrides(name, overrides, FUSIONS[name](feature_dims, count).config)
         fusion = FUSIONS[name](feature_dims, count, **overrides)
-        meter = NoiseMeter(described_dims(encoders))
+        meter = NoiseMeter(encoded_dims(encoders))
     return EmotionModel(encoders, fusion, classes, meter)
 
 

@@ -44,7 +44,7 @@ _PACKAGES = (
 
 
 class RunError(ValueError):
-    """The run's folder cannot be used; the message names it and the remedy."""
+    """The run's folder cannot be used, or not all of it be written; the message names it and the remedy."""
 
 
 def main(

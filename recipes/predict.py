@@ -4,7 +4,7 @@
 
 CHECKPOINT is a folder that `save_pretrained` wrote, or the id of a model on Hugging Face hub. The clip may have any
 container and codec that FFmpeg reads, and shows one person's face. Given are the probabilities of the classes (or the
-regressed value), how much the model relies on each modality, and what is missing: without --text there is no text, a
+regressed value), how clean the model takes each modality to be, and what is missing: without --text there is no text, a
 silent clip has no audio, and where no face is found the square in the middle of the frame is taken. --out draws it.
 
 A few seconds on one core for a clip of a few seconds. Models are trained on utterances: cut long clips into these.
@@ -93,10 +93,6 @@ def predict(model: EmotionModel, clip: Clip, text: str = "") -> Prediction:
 def _reliability(output: FusionOutput) -> tuple[dict[str, float] | None, str]:
     if output.reliability is not None:
         return {name: float(value) for name, value in output.reliability.items()}, "as the model gives it"
-    if output.variance is not None and output.present.keys() <= output.variance.keys():
-        # A posterior as wide as the prior, of variance 1, has learnt nothing from the modality.
-        shares = {name: 1 - output.variance[name].clamp(max=1).mean() for name in output.present}
-        return {name: float(share) for name, share in shares.items()}, "1 − posterior variance, mean over the latent"
     return None, "not given by this model"
 
 

@@ -127,7 +127,7 @@ class Training(lightning.LightningModule):
         """What is validated and kept of a module: the average of its weights, or itself where there is no EMA."""
         if not self.ema_decay:
             return module
-        average = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(self.ema_decay), use_buffers=True).eval()  # type: ignore[no-untyped-call]
+        average = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(self.ema_decay)).eval()  # type: ignore[no-untyped-call]
         self._averages.append((average, module))
         return average.module
 
@@ -196,7 +196,7 @@ def fit(
     """Run a loop; the best weights are then in `training.best_state`, the module itself has the last.
 
     Raises:
-        TrainingError: no validation gave a number, or the weights are none.
+        TrainingError: no validation gave a number, or the weights are not finite.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
@@ -223,7 +223,8 @@ def fit(
         trainer.fit(training, train, validation)
     kept = getattr(training, "best_state", None)
     if kept is None or not all(weight.isfinite().all() for weight in kept.values()):
-        raise TrainingError(f"the training of {log.parent.name}/{log.name} diverged; lower its learning_rate")
+        where = "/".join(log.parts[log.parts.index("tensorboard") + 1 :]) if "tensorboard" in log.parts else log.name
+        raise TrainingError(f"the training of {where} diverged: lower learning_rate of its part and give another --out")
     return Fitted(training.best_score, trainer.global_step)
 
 

@@ -29,8 +29,9 @@ def test_a_folder_is_held_by_one_command(tmp_path):
     with claimed_folder(tmp_path / "run", Settings(), "corpus"):
         other = context.Process(target=claim, args=(tmp_path / "run", answers))
         other.start()
+        other.join(60)
+        assert not answers.empty()
         assert "another command is at work there" in answers.get()
-        other.join()
     with claimed_folder(tmp_path / "run", Settings(), "corpus"):
         pass
 

@@ -75,6 +75,15 @@ def test_absent_rows_count_for_nothing(meter: NoiseMeter) -> None:
         assert not nothing[name].any()
 
 
+def test_mixed_precision_changes_little(meter: NoiseMeter) -> None:
+    features, present, _ = clean(6, seed=2)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        found = meter({name: x.bfloat16() for name, x in features.items()}, present)
+    for name, values in meter(features, present).items():
+        assert found[name].dtype == torch.float32
+        torch.testing.assert_close(found[name], values, atol=0.02, rtol=0)
+
+
 @pytest.mark.parametrize("rows", [0, 1, 2])
 def test_batches_too_small_for_statistics_train_too(rows: int) -> None:
     features, present, _ = clean(4, seed=2)

@@ -16,7 +16,7 @@ from models import Batch, CheckpointError, EmotionModel, collate, present
 from models.batch import MODALITIES
 from models.encoders import AudioEncoder, TextEncoder
 from models.fusion import FUSIONS, Concat
-from models.model import described_dims
+from models.model import encoded_dims
 from models.standardiser import Standardiser
 
 
@@ -184,12 +184,32 @@ def test_no_prediction_depends_on_its_batch(name: str) -> None:
     torch.testing.assert_close(stretched, whole, atol=1e-5, rtol=1e-4)
 
 
+def test_no_reliability_depends_on_its_batch() -> None:
+    model, samples = fitted("concat"), varied()
+    padded = collate(samples)
+    padded.video = torch.cat([padded.video, torch.full_like(padded.video, 200)], dim=1)
+    with torch.no_grad():
+        whole, stretched = model(collate(samples)).reliability, model(padded).reliability
+        single = [model(collate([one])).reliability for one in samples]
+    for name, values in whole.items():
+        torch.testing.assert_close(torch.cat([one[name] for one in single]), values, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(stretched[name], values, atol=1e-5, rtol=1e-4)
+
+
+def test_a_model_without_a_meter_gives_no_reliability_and_is_kept_so(tmp_path: Path) -> None:
+    model = fitted("concat")
+    model.meter = None
+    model.save_pretrained(tmp_path)
+    with torch.no_grad():
+        assert EmotionModel.from_pretrained(tmp_path)(collate(varied())).reliability is None
+
+
 def test_forward_is_encode_then_fuse() -> None:
     model, batch = fitted("nmer"), collate(varied())
     with torch.no_grad():
         features, there = model.encode(batch)
         assert torch.equal(model(batch).logits, model.fuse(features, there).logits)
-    assert {name: value.shape[1] for name, value in features.items()} == described_dims(dict(model.encoders.items()))
+    assert {name: value.shape[1] for name, value in features.items()} == encoded_dims(dict(model.encoders.items()))
     assert {name: value.shape[1] for name, value in model.vectors(features).items()} == model.fusion.feature_dims
     with pytest.raises(ValueError, match=r"'video' must be \(B, 87\), got \(7, 64\)"):
         model.fuse(model.vectors(features), there)
@@ -230,7 +250,10 @@ def test_checkpoint_round_trip(name: str, tmp_path: Path) -> None:
     model.save_pretrained(tmp_path / "a" / "b")
     loaded = EmotionModel.from_pretrained(tmp_path / "a" / "b")
     with torch.no_grad():
-        assert torch.equal(loaded(collate(varied())).logits, model(collate(varied())).logits)
+        found, expected = loaded(collate(varied())), model(collate(varied()))
+    assert torch.equal(found.logits, expected.logits)
+    assert found.reliability is not None
+    assert all(torch.equal(values, expected.reliability[name]) for name, values in found.reliability.items())
     assert loaded.classes == model.classes
     assert not loaded.training
     assert sorted(file.name for file in (tmp_path / "a" / "b").iterdir()) == [
@@ -295,6 +318,8 @@ WRONG_CONFIGS: list[tuple[dict[str, Any], str]] = [
     ({"encoders": {"audio": {"type": "AudioEncodr"}}}, r"unknown encoders\.audio\.type .* mean 'AudioEncoder'"),
     ({"encoders": {"audio": {"type": "AudioEncoder", "bands": 5000}}}, r"encoders\.audio: mel bands"),
     ({"encoders": {"smell": {"type": "AudioEncoder"}}}, "encoder AudioEncoder reads 'audio' but is given for 'smell'"),
+    ({"meter": ["audio"]}, "meter must be a table"),
+    ({"meter": {"depth": 3}}, ".*depth"),
     ({"classes": "abcd"}, "classes must be a list of names"),
     ({"preprocessing": {"frames": 8}}, ".*frame_size"),
     ({"preprocessing": {"frames": 0, "frame_size": 64}}, "frames must be an integer ≥ 1, not 0"),

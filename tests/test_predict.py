@@ -248,17 +248,12 @@ def test_a_prediction_is_what_the_model_says(clip_file: Path) -> None:
     assert "the clip is 95 s long" in longer.notes[1]
 
 
-def test_reliability_is_the_models_own_or_its_posteriors_or_not_given(clip_file: Path) -> None:
+def test_reliability_is_the_models_own_or_not_given(clip_file: Path) -> None:
     clip, given = read_clip(clip_file, FACTS), SimpleNamespace(reliability={"audio": torch.tensor([0.25])})
     assert command._reliability(given) == ({"audio": 0.25}, "as the model gives it")  # type: ignore[arg-type]
-    variance = {"audio": torch.tensor([[0.2, 0.4]]), "text": torch.tensor([[3.0, 1.0]]), "product": torch.ones(1, 2)}
-    present = {"audio": torch.tensor([True]), "text": torch.tensor([True])}
-    shares, meaning = command._reliability(SimpleNamespace(reliability=None, variance=variance, present=present))  # type: ignore[arg-type]
-    assert shares == {"audio": pytest.approx(0.7), "text": 0}
-    assert "posterior variance" in meaning
-    joint_alone = SimpleNamespace(reliability=None, variance={"product": torch.ones(1, 2)}, present=present)
-    assert command._reliability(joint_alone) == (None, "not given by this model")  # type: ignore[arg-type]
-    none = command.predict(small("concat"), clip, "fine")
+    unmeasured = small("concat")
+    unmeasured.meter = None
+    none = command.predict(unmeasured, clip, "fine")
     assert (none.reliability, none.reliability_is) == (None, "not given by this model")
     known = command.predict(small("nmer"), clip, "fine").reliability
     assert known is not None

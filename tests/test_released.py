@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import models
+from models.losses import DEFAULT_WEIGHTS
 from models.seeding import seeded
 from noise_scheduler.torch_data import encode
 from recipes import iemocap_features, mosei_features
@@ -30,6 +31,7 @@ from recipes.released.judging import judged_rows
 from recipes.released.run import plans_of
 from recipes.released.sequences import Sequences, encode_rows, fold_corpus, loader, scales_job, train_loader
 from recipes.released.settings import EvaluationSettings, ReleasedSettings
+from recipes.released.training import _SequenceTraining
 
 CONFIGS = Path(__file__).parent.parent / "recipes" / "configs"
 PROTOCOLS = sorted(CONFIGS.rglob("*_features_*.toml"))
@@ -211,3 +213,13 @@ def test_the_shuffled_truncated_test_loader_leaves_rows_out(corpora, tmp_path):
     assert len(rows) == len(plan.fold.test) // 4 * 4 < len(plan.fold.test)
     assert rows != sorted(rows)
     assert len(set(rows)) == len(rows)
+
+
+def test_encoders_of_a_teacher_are_trained_in_training_mode(corpora, tmp_path):
+    plan = plan_of(corpora, tmp_path)
+    with seeded(0):
+        encoders = fresh_encoders(plan.corpus)
+    model = models.create("concat", classes=plan.task.outputs, seed=0, encoders=encoders).eval()
+    training = _SequenceTraining(model, None, plan.task, None, DEFAULT_WEIGHTS, plan.settings.training, 1, 0)
+    training.on_train_epoch_start()
+    assert all(part.training for part in model.modules())

@@ -7,7 +7,7 @@ import os
 import pytest
 import torch
 from test_settings import CONFIGS
-from training_ranks import GLOBAL_BATCH, SAMPLES, STEPS, train
+from training_ranks import GLOBAL_BATCH, SAMPLES, STEPS, OneWeight, train
 
 from recipes.raw.settings import RawSettings
 from recipes.settings import SettingsError, load
@@ -40,8 +40,14 @@ def test_patience_ends_a_training(tmp_path, patience, epochs):
 
 
 def test_a_diverged_training_says_so(tmp_path):
-    with pytest.raises(TrainingError, match="diverged; lower its learning_rate"):
+    with pytest.raises(TrainingError, match="diverged: lower learning_rate of its part"):
         train(tmp_path, scores=(math.nan, math.nan, math.nan))
+
+
+def test_weights_that_are_not_finite_are_no_model(tmp_path, monkeypatch):
+    monkeypatch.setattr(OneWeight, "training_step", lambda self, batch: self.layer.weight.sum() * math.nan)
+    with pytest.raises(TrainingError, match="the training of log diverged"):
+        train(tmp_path, scores=(0.5, 0.5, 0.5))
 
 
 @pytest.mark.slow

@@ -3,7 +3,8 @@
 From raw data: `AudioEncoder`, `ConformerEncoder`, `VideoEncoder`, `TextEncoder`. From sequences of features:
 `LSTMEncoder`, `TextCNNEncoder`. Around pretrained networks, frozen or trained: `HuggingFaceAudioEncoder`,
 `HuggingFaceTextEncoder`, `HuggingFaceVideoEncoder`, `TorchaudioSpeechEncoder`, `TorchvisionVideoEncoder`; their
-libraries are imported when one is made. `UnimodalClassifier` trains an encoder; `ENCODERS` lists them.
+libraries are imported when one is made. `UnimodalClassifier` trains an encoder; `ENCODERS` lists them; the module
+`frame_quality` says how good frames are.
 """
 
 from models.encoders.audio import AudioEncoder

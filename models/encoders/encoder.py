@@ -38,7 +38,7 @@ class Encoder(nn.Module, ABC):
         """(B, quality_dim) float32 statistics that tell how noisy the input is, for `models.meter`; none by default."""
         return torch.zeros(len(batch), 0, device=batch.audio.device)
 
-    def describe(self, batch: Batch) -> Tensor:
+    def encode(self, batch: Batch) -> Tensor:
         """(B, out_dim + quality_dim) float32: the vector, then the statistics."""
         return torch.cat([self(batch).float(), self.quality(batch)], dim=1)
 

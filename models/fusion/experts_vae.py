@@ -1,6 +1,6 @@
 """Experts without a shared path, corrected from a product-of-experts latent: the strongest fusion of our prototypes.
 
-Against `NMER`: no invariant representation, no reliability (the variance of a posterior does not follow the noise);
+Against `NMER`: no invariant representation;
 the latent alone is decoded to the clean teacher's joint representation. Public: `ExpertsVAE`. References: Kingma and
 Welling, ICLR 2014 (VAE); Wu and Goodman, NeurIPS 2018 (product of experts with absent modalities).
 """

@@ -31,8 +31,8 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from models.batch_norm import BatchNorm
 from models.fusion.gaussian import draw, kl_from_prior
 from models.fusion.output import Fusion, FusionOutput, check_features, zero_absent
 
@@ -155,14 +155,5 @@ class NMERPaper(Fusion):
         return mean, log_variance.clamp(*_LOG_VARIANCE_RANGE).exp()
 
 
-class _BatchNorm(nn.BatchNorm1d):
-    """Batch normalisation that takes a training batch of one sample, whose variance is undefined: by running ones."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.training and len(x) == 1:
-            return functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
-        return super().forward(x)
-
-
 def _block(width_in: int, width_out: int, dropout: float) -> list[nn.Module]:
-    return [nn.Linear(width_in, width_out), _BatchNorm(width_out), nn.ReLU(), nn.Dropout(dropout)]
+    return [nn.Linear(width_in, width_out), BatchNorm(width_out), nn.ReLU(), nn.Dropout(dropout)]

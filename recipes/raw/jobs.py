@@ -90,6 +90,7 @@ def encoder_job(plan: RunPlan, modality: str, *, report: Report) -> None:
 def teacher_job(plan: RunPlan, hidden: int, *, report: Report) -> None:
     """Train the clean teacher of a width: experts on clean encoders and clean data."""
     model = _model(plan, _TEACHER, hidden=hidden)
+    model.meter = None  # it sees no noise
     with timed(plan.work / f"teacher{hidden}.fusion.stage.json", "fusion") as count:
         count.utterances = _train_fusion(plan, model, None, _TEACHER, Cache(plan.cache).labels, report)
     model.save_pretrained(plan.teacher(hidden), preprocessing=_preprocessing(plan))

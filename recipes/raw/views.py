@@ -205,5 +205,5 @@ def _encode(
         assert batch.level is not None
         level.append(batch.level[:, MODALITIES.index(modality)])
         for kind, encoder in encoders.items():
-            features[kind].append(encoder.describe(batch))
+            features[kind].append(encoder.encode(batch))
     return {kind: torch.cat(parts) for kind, parts in features.items()}, torch.cat(there), torch.cat(level)

@@ -37,6 +37,7 @@ def teacher_job(plan: RunPlan, hidden: int, *, report: Report) -> None:
     with seeded(plan.seed):
         encoders = fresh_encoders(plan.corpus)
     model = models.create("experts", classes=plan.task.outputs, seed=plan.seed, encoders=encoders, hidden=hidden)
+    model.meter = None  # it sees no noise
     _train(plan, model, None, _TEACHER, f"teacher{hidden}", report)
     model.save_pretrained(plan.teacher(hidden))
 

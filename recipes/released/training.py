@@ -87,6 +87,9 @@ class _SequenceTraining(Training):
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": linear, "interval": "epoch"}}
 
+    def on_train_epoch_start(self) -> None:
+        self.model.train()  # a teacher's encoders come in evaluation mode
+
     def training_step(self, shown: tuple[Batch, Tensor]) -> Tensor:
         batch, rows = shown
         assert batch.label is not None

@@ -145,7 +145,8 @@ class Method(TypedDict):
     calibration_error: dict[str, Summary]
     """By condition, the expected calibration error (Guo et al., ICML 2017) in [0, 1]; empty for a value."""
     reliability: dict[str, dict[str, Summary]]
-    """Seen or held-out noise → modality → rank correlation of its reliability with how clean it is; empty for none."""
+    """Seen or held-out noise → modality → rank correlation of its reliability with how clean it is; empty where it is
+    not measured."""
     latent: Latent | None
 
 
