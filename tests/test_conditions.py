@@ -96,8 +96,8 @@ def test_judge_scores_every_condition():
     there = torch.ones(8, 2, dtype=torch.bool)
     bank = {
         name: {
-            "clean": torch.randn(8, encoder.out_dim, generator=rng),
-            "views": torch.randn(8, 2, encoder.out_dim, generator=rng),
+            "clean": torch.randn(8, encoder.out_dim + encoder.quality_dim, generator=rng),
+            "views": torch.randn(8, 2, encoder.out_dim + encoder.quality_dim, generator=rng),
             "clean_present": there[:, 0],
             "views_present": there,
             "views_level": there.float(),

@@ -24,7 +24,7 @@ def unimodal(**gains):
 
 
 def claims_of(judged, unimodal, folds=("a", "b", "c")):
-    plans = [SimpleNamespace(fold=fold) for fold in folds]
+    plans = [SimpleNamespace(fold=SimpleNamespace(name=fold)) for fold in folds]
     return _claims(RECIPE.claims, plans, judged, unimodal, RECIPE.task)
 
 
