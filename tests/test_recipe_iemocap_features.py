@@ -74,12 +74,12 @@ def test_learning_happens(tmp_path):
 @pytest.mark.slow
 def test_scheduled_noise_beats_clean_training_under_noise(tmp_path):
     settings = (
-        "--training.epochs=8",
-        "--training.decay_epochs=2",
+        "--training.epochs=5",  # few: with more, both come near 1 on what a generator shows so plainly
+        "--training.decay_epochs=1",
         "--training.batch_size=16",
         "--evaluation.steps=[20, 100]",
     )
-    noisy, clean = learned(tmp_path, 200, *settings)
+    noisy, clean = learned(tmp_path, 120, *settings)
     for group in ("noisy", "T=20 gaussian", "T=100 gaussian", "T=20 impulse", "T=100 impulse"):
         assert noisy["scores"][f"{group}/mean"]["ua"]["mean"] > 0.6
     gain = noisy["scores"]["noisy/pooled"]["ua"]["mean"] - clean["scores"]["noisy/pooled"]["ua"]["mean"]
