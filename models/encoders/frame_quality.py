@@ -53,15 +53,16 @@ def _measured(batch: Batch) -> Tensor:
         (grey < _DARK).float().mean(dim=(1, 2, 3)),
         (grey > _BRIGHT).float().mean(dim=(1, 2, 3)),
     ]
-    finest = _detail(grey)
+    details = []
     for _ in range(_SCALES):
-        size = _detail(grey).abs().flatten(1)
+        details.append(_detail(grey))
+        size = details[-1].abs().flatten(1)
         for typical in (size.square().mean(dim=1).sqrt(), size.median(dim=1).values):
             columns.append(_log(typical))
         grey = avg_pool2d(grey, 2, ceil_mode=True)
     found = torch.zeros((*mask.shape, len(columns)), device=video.device)
     found[mask] = torch.stack(columns, dim=1)
-    return torch.cat([masked_mean_std(found, mask), _change(finest, mask)], dim=1)
+    return torch.cat([masked_mean_std(found, mask), _change(details[0], mask)], dim=1)
 
 
 def _log(values: Tensor, floor: float = _FLOOR) -> Tensor:

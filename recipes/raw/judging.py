@@ -50,7 +50,7 @@ def judge_model(
         "curves": _curves(plan, model, test, curves, label),
         "calibration_error": {name: plan.task.calibration_error(one["outputs"], one["label"]) for name, one in whole},
         "reliability": _reliability(plan, model, test, curves),
-        "latent": _latent(model, teacher, test, load_bank(plan, "clean", "test")),
+        "latent": _latent(plan, model, teacher, test),
     }
 
 
@@ -155,7 +155,10 @@ def _reliability(plan: RunPlan, model: EmotionModel, test: Bank, curves: Bank) -
     }
 
 
-def _latent(model: EmotionModel, teacher: EmotionModel, test: Bank, clean_test: Bank) -> dict[str, Any] | None:
+def _latent(plan: RunPlan, model: EmotionModel, teacher: EmotionModel, test: Bank) -> dict[str, Any] | None:
+    if predict(model, test, "clean").mean is None:  # else all conditions would be predicted for nothing
+        return None
+    clean_test = load_bank(plan, "clean", "test")
     target = predict(teacher, clean_test, "clean").joint
     said, unmended, wanted = {}, {}, {}
     sets = {f"{group}/pooled": [f"{group}/{part}" for part in parts] for group, parts in groups(test).items()}
