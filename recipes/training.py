@@ -136,6 +136,12 @@ class _FusionTraining(Training):
             kept = self._kept[0].eval()
             self.select(self.validate(kept), kept)
 
+    def on_train_end(self) -> None:
+        super().on_train_end()
+        meter = self._kept[0].meter
+        if meter is not None:  # the epoch is selected by predictions, which the meter has no part in: its last weights
+            self.best_state |= {f"meter.{name}": weight.clone() for name, weight in meter.state_dict().items()}
+
 
 class _EndToEndTraining(Training):
     """Encoders and fusion together, on raw batches under online noise."""

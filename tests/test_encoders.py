@@ -206,6 +206,34 @@ def test_typos_degrade_rather_than_erase() -> None:
     assert typos > 0.75, "a misspelt word must still be recognised by its characters"
 
 
+def test_quality_of_text_tells_words_never_seen_in_training() -> None:
+    texts, labels = sentences(0, 128)
+    with seeded(0):
+        classifier = UnimodalClassifier(TextEncoder(), 2)
+        fit(classifier, [{"text": text} for text in texts], labels, 40)
+    rng = np.random.default_rng(5)
+    clean = collate([{"text": text} for text in texts])
+    typos = collate([{"text": typed_badly(text, rng)} for text in texts])
+    encoder = classifier.encoder
+    familiar, strange = encoder.quality(clean), encoder.quality(typos)
+    assert familiar.shape == (128, encoder.quality_dim)
+    assert (familiar[:, :3].mean(dim=0) > 1.2 * strange[:, :3].mean(dim=0)).all(), "the mean over words"
+    assert (familiar[:, 6:].mean(dim=0) > 1.2 * strange[:, 6:].mean(dim=0)).all(), "the worst word"
+
+
+def test_quality_of_text_by_hand_and_of_none() -> None:
+    encoder = TextEncoder()
+    words = encoder.quality(collate([{"text": "so it goes"}, {"text": ""}, {"text": "it"}]))
+    size = encoder.table.weight.norm(dim=1).log1p().detach()
+    own, *grams = word_buckets("it", encoder.buckets)
+    expected = torch.stack([size[own], size[grams].mean(), size[grams].min()])
+    torch.testing.assert_close(words[2], torch.cat([expected, torch.zeros(3), expected]))
+    assert torch.equal(words[1], torch.zeros(9))
+    torch.testing.assert_close(words[0], encoder.quality(collate([{"text": "so it goes"}]))[0])
+    assert torch.equal(encoder.quality(collate([{"text": ""}])), torch.zeros(1, 9))
+    assert not words.requires_grad
+
+
 def test_audio_and_video_learn_a_simple_difference() -> None:
     rng = np.random.default_rng(0)
     labels = torch.from_numpy(rng.integers(0, 2, 48))

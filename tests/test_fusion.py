@@ -187,7 +187,7 @@ def test_budgets_are_alike() -> None:
         name: sum(p.numel() for p in FUSIONS[name](dims, 4).parameters()) for name in ALL if name != "nmer_paper"
     }
     del weights["experts"]  # a part of NMER
-    assert all(1 <= count / weights["nmer"] < 1.4 for count in weights.values()), weights  # NMER has the least
+    assert all(0.93 < count / weights["nmer"] < 1.16 for count in weights.values()), weights
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -4,6 +4,9 @@ A word is the sum of its own vector and the mean of the vectors of its character
 hashed table, so that a misspelt word keeps most of its n-grams and lands near the right one; nothing is
 downloaded and no vocabulary is stored. The hash is CRC-32, the same on every machine and in every process.
 
+How noisy a sentence is shows in how familiar its words are: rows of the table that training never came upon stay short.
+The vector does not say so, as words are normalised; `TextEncoder.quality` does.
+
 Public: `split_words`, `word_buckets`, `TextEncoder`. Reference: Bojanowski et al., TACL 2017 (fastText).
 """
 
@@ -18,7 +21,7 @@ from torch import Tensor, nn
 
 from models.batch import Batch
 from models.encoders.encoder import Encoder
-from models.encoders.pooling import AttentivePooling, length_mask
+from models.encoders.pooling import AttentivePooling, length_mask, masked_mean_std
 
 _TOKEN = re.compile(r"\w+(?:'\w+)*|[^\w\s]")
 _NGRAM_LENGTHS = (3, 4, 5)
@@ -48,6 +51,7 @@ class TextEncoder(Encoder):
     """
 
     modality = "text"
+    quality_dim = 9
 
     def __init__(
         self,
@@ -85,6 +89,32 @@ class TextEncoder(Encoder):
         vector: Tensor = self.projection(self.pooling(hidden, mask))
         return vector
 
+    @torch.no_grad()
+    def quality(self, batch: Batch) -> Tensor:
+        """(B, 9) mean, deviation and minimum over the words of how familiar each is; zeros for a text without any.
+
+        Three values per word: the logarithm of the length of its own row in the table, and the mean and the minimum of
+        those of its character n-grams.
+        """
+        sentences = [split_words(sentence) for sentence in batch.text]
+        rows = [word_buckets(word, self.buckets) for sentence in sentences for word in sentence]
+        length, mask = self._lengths(sentences)
+        if not rows:
+            return torch.zeros(len(batch), self.quality_dim, device=mask.device)
+        size = self.table.weight.float().norm(dim=1).log1p()
+        own = size[torch.tensor([row for row, *_ in rows], device=size.device)]
+        grams = size[torch.tensor([gram for _, *grams in rows for gram in grams], device=size.device)]
+        counts = torch.tensor([len(grams) for _, *grams in rows], device=size.device)
+        words = torch.stack([own, *(torch.segment_reduce(grams, kind, lengths=counts) for kind in ("mean", "min"))], 1)
+        padded = words.new_zeros((*mask.shape, 3)).masked_scatter(mask.unsqueeze(2), words)
+        least = padded.masked_fill(~mask.unsqueeze(2), torch.inf).amin(dim=1).masked_fill(length[:, None] == 0, 0)
+        return torch.cat([masked_mean_std(padded, mask), least], dim=1)
+
+    def _lengths(self, sentences: list[list[str]]) -> tuple[Tensor, Tensor]:
+        """Words per sentence (B,), and which places (B, L) of a padded batch hold one."""
+        length = torch.tensor([len(sentence) for sentence in sentences], device=self.table.weight.device)
+        return length, length_mask(length, max(1, int(length.max())))
+
     def _embed(self, sentences: list[list[str]]) -> tuple[Tensor, Tensor]:
         device = self.table.weight.device
         rows: list[int] = []
@@ -100,7 +130,6 @@ class TextEncoder(Encoder):
         if self.training and starts:
             weight[start] = (torch.rand(len(starts)) >= self.word_dropout).float()
         words = self.table(torch.tensor(rows, dtype=torch.int64, device=device), start.to(device), weight.to(device))
-        length = torch.tensor([len(sentence) for sentence in sentences], device=device)
-        mask = length_mask(length, max(1, int(length.max())))
+        _, mask = self._lengths(sentences)
         padded = words.new_zeros((*mask.shape, words.shape[1]))
         return padded.masked_scatter(mask.unsqueeze(2), self.norm(words)), mask

@@ -1,18 +1,21 @@
 """The noise-robust fusion: expert logits plus a residual from a conditional variational auto-encoder.
 
-The auto-encoder reconstructs the clean teacher's joint representation from a latent of the noisy input and its
-invariant representation.
+The auto-encoder reconstructs the clean teacher's joint representation. From a latent of the noisy input and its
+invariant representation the decoder tells, per dimension, how far the noisy joint representation is to be kept and what
+is to be added: a clean modality need not pass through the latent, and what noise took away must.
 
 Against the published NMER: no attention across the samples of a batch, linear decoder output, KL per sample,
 posterior mean at test time, and the classifier sees latent and experts, not the reconstruction alone.
 
 Public: `NMER`. References: Kingma and Welling, ICLR 2014 (VAE); Sohn, Lee and Yan, NeurIPS 2015 (conditional
-VAE); Wu and Goodman, NeurIPS 2018 (product of experts with absent modalities).
+VAE); Wu and Goodman, NeurIPS 2018 (product of experts with absent modalities); Srivastava, Greff and Schmidhuber,
+NeurIPS 2015 (highway networks, whose gate it is).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +32,7 @@ class NMER(Fusion):
     """
 
     name = "nmer"
+    term_weights: Mapping[str, float] = MappingProxyType({"reconstruction": 1.0})
 
     def __init__(
         self,
@@ -51,7 +55,10 @@ class NMER(Fusion):
             {name: GaussianEncoder(2 * hidden, hidden, latent_dim) for name in self.feature_dims}
         )
         self.decoder = nn.Sequential(
-            nn.Linear(latent_dim + hidden, 2 * hidden), nn.ReLU(), nn.Linear(2 * hidden, self.joint_dim)
+            nn.Linear(latent_dim + hidden, 2 * hidden),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(2 * hidden, 2 * self.joint_dim),
         )
         self.residual = nn.Sequential(
             nn.Linear(latent_dim + self.joint_dim + hidden, hidden), nn.ReLU(), nn.Dropout(dropout)
@@ -73,7 +80,8 @@ class NMER(Fusion):
         output.mean, output.variance = self._posteriors(output)
         mean, variance = output.mean["product"], output.variance["product"]
         latent = draw(mean, variance, generator) if self.training else mean
-        output.reconstruction = self.decoder(torch.cat([latent, output.invariant], dim=1))
+        gate, added = self.decoder(torch.cat([latent, output.invariant], dim=1)).chunk(2, dim=1)
+        output.reconstruction = gate.sigmoid() * output.joint + added
         hidden = self.residual(torch.cat([latent, output.reconstruction, output.invariant], dim=1))
         output.logits = output.logits + self.residual_head(hidden)
         output.kl = kl_from_prior(mean, variance)

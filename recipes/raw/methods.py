@@ -1,8 +1,8 @@
 """The rows of a report: which fusion on which encoders, trained on what.
 
 All methods of a run have the same training rows, epochs, batches, learning rates and selection rule; their fusions have
-as many weights as NMER's or up to 1.4 times as many, but for the experts alone, a part of it, and `nmer_paper`, at its
-published size. Nothing is tuned per method.
+.93 to 1.16 times as many weights as NMER's, but for the experts alone, a part of it, and `nmer_paper`, at its published
+size. Nothing is tuned per method.
 
 Public: `Method`, `METHODS`, `FINETUNED`, `methods`.
 """
