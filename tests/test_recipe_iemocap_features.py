@@ -157,6 +157,8 @@ def test_a_killed_run_goes_on_and_the_number_of_workers_changes_nothing(first_ru
     ("override", "message"),
     [
         ("--training.epoch=3", "unknown key 'training.epoch'"),
+        ("--teacher_loss.reliability=0.3", "unknown key 'teacher_loss.reliability'"),
+        ("--teacher_loss.invariance=-1", "weights must be ≥ 0"),
         ("--run.test_folds=[11]", "no fold 11"),
         ('--methods=["nmer_broad"]', "of the raw path alone"),
         ('--methods=["nmr"]', "valid: nmer"),

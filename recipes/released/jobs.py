@@ -8,11 +8,12 @@ Public: `teacher_job`, `method_job`, `check_methods`; `scales_job` is in `recipe
 from __future__ import annotations
 
 import copy
+from dataclasses import asdict
 from typing import Any
 
 import models
 from models.encoders import Encoder, LSTMEncoder, TextCNNEncoder
-from models.losses import DEFAULT_WEIGHTS
+from models.losses import DEFAULT_WEIGHTS, LossWeights
 from models.model import EmotionModel
 from models.seeding import seeded
 from recipes.corpora.features import FeatureCorpus
@@ -91,8 +92,9 @@ def _train(
 ) -> None:
     settings, corpus, labels = plan.settings, fold_corpus(plan), plan.corpus.labels[plan.fold.train]
     noise = training_scheduler(settings, method, seed=plan.seed, total_steps=plan.total_steps)
-    target = None
+    target, weights = None, LossWeights(**asdict(settings.teacher_loss))
     if teacher is not None:
+        weights = DEFAULT_WEIGHTS
         target = teacher, encode_rows([teacher], Sequences(corpus, plan.fold.train, None))[0]
     with timed(plan.work / f"{log}.training.stage.json", "training") as count:
         fitted = fit_sequences(
@@ -106,7 +108,7 @@ def _train(
             settings.training,
             task=plan.task,
             class_weight=plan.task.class_weight(labels) if settings.training.class_weights else None,
-            weights=settings.teacher_loss if teacher is None else DEFAULT_WEIGHTS,
+            weights=weights,
             seed=plan.seed,
             log=plan.log(f"{plan.name}/{log}"),
             report=report,

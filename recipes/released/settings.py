@@ -11,7 +11,6 @@ from typing import Any
 
 from models.catalogue import unknown
 from models.fusion import FUSIONS
-from models.losses import LossWeights
 from noise_scheduler import NoiseScheduler
 from recipes.corpora.features import MODALITIES
 from recipes.raw.methods import Method
@@ -50,6 +49,16 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True)
+class TeacherLossSettings:
+    unimodal: float
+    invariance: float
+
+    def __post_init__(self) -> None:
+        if min(self.unimodal, self.invariance) < 0:
+            raise ValueError(f"weights must be ≥ 0, not {self.unimodal} and {self.invariance}")
+
+
+@dataclass(frozen=True)
 class EvaluationSettings:
     steps: tuple[int, ...] = ()
     noise_types: tuple[str, ...] = NOISE_TYPES
@@ -82,7 +91,7 @@ class ReleasedSettings:
     run: RunSettings
     noise: dict[str, Any]
     training: TrainingSettings
-    teacher_loss: LossWeights
+    teacher_loss: TeacherLossSettings
     evaluation: EvaluationSettings
     fusion_options: dict[str, Any] = field(default_factory=dict)
     """Fusion → its keyword arguments, such as the switches of `nmer_paper`."""
