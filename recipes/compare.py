@@ -33,6 +33,7 @@ from recipes.comparison import (
     differences,
     entries,
     folds_of,
+    origin,
     read_runs,
     values_of,
 )
@@ -78,7 +79,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         made
         for metric in metrics
         for group, members in _groups(conditions).items()
-        for made in (_score_table(found, metric, group, members, compared), _gains(metric, group, members, compared))
+        for made in (
+            _score_table(found, metric, group, members, compared),
+            _gains(found, metric, group, members, compared),
+        )
         if made.rows
     ]
     tables = [*scores, *area_tables(found)]
@@ -114,8 +118,10 @@ def _score_table(
         return Cell(*_spread(values), mean_interval(values, folds_of(entry.run.units)), star)
 
     counts = sorted({len(entry.run.units) for entry in found})
-    runs = "one run" if counts == [1] else f"{' to '.join(map(str, dict.fromkeys([counts[0], counts[-1]])))} runs"
+    runs = f"{' to '.join(map(str, dict.fromkeys([counts[0], counts[-1]])))} runs"
     notes = [f"Mean ± standard deviation over {runs}, [95 % confidence interval of the mean, {UNIT}]"]
+    if counts == [1]:
+        notes = ["One run each, so that there is no deviation and no interval over runs"]
     if marked:
         first = found[0]
         alone = all(entry.run is first.run for entry in found)
@@ -125,17 +131,17 @@ def _score_table(
         _title(metric, group),
         tuple(_column(metric, condition) for condition in conditions),
         tuple(Row(entry.label, tuple(cell(entry, condition) for condition in conditions)) for entry in found),
-        protocol=_each_of("name", found),
-        selection=_each_of("selection", found),
-        selected_on_test=any(entry.run.results["protocol"]["selected_on_test"] for entry in found),
         notes=tuple(notes),
+        **origin(found),
     )
 
 
 _TESTED = "p < 0.05 by the paired t test after Holm over the methods of a column"
 
 
-def _gains(metric: Metric, group: str, conditions: Sequence[str], compared: Sequence[Comparison]) -> Table:
+def _gains(
+    found: Sequence[Entry], metric: Metric, group: str, conditions: Sequence[str], compared: Sequence[Comparison]
+) -> Table:
     """What every method gains over its reference; a row for each that shares runs with it."""
     rows: dict[str, dict[str, Cell]] = {}
     for one in compared:
@@ -154,6 +160,7 @@ def _gains(metric: Metric, group: str, conditions: Sequence[str], compared: Sequ
             f"{'Higher' if metric['higher_is_better'] else 'Lower'} is better",
         ),
         first="Comparison",
+        **origin(found),
     )
 
 
@@ -170,11 +177,6 @@ def _column(metric: Metric, condition: str, *, difference: bool = False) -> Colu
 def _spread(values: Sequence[float]) -> tuple[float, float | None]:
     found = summary(values)
     return found["mean"], found["std"] if len(values) > 1 else None
-
-
-def _each_of(key: str, found: Sequence[Entry]) -> str:
-    """What the protocols of the runs say, once each."""
-    return " / ".join(dict.fromkeys(entry.run.results["protocol"][key] for entry in found))
 
 
 def _significance(compared: Sequence[Comparison]) -> str:

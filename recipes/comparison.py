@@ -267,6 +267,16 @@ def folds_of(units: Sequence[tuple[str, int]]) -> list[Hashable] | None:
     return folds if len(set(folds)) > 1 else None
 
 
+def origin(found: Sequence[Entry]) -> dict[str, Any]:
+    """How the figures of the entries came about, for a `recipes.tables.Table`: what their runs say, once each."""
+    protocols = [entry.run.results["protocol"] for entry in found]
+    return {
+        "protocol": " / ".join(dict.fromkeys(protocol["name"] for protocol in protocols)),
+        "selection": " / ".join(dict.fromkeys(protocol["selection"] for protocol in protocols)),
+        "selected_on_test": any(protocol["selected_on_test"] for protocol in protocols),
+    }
+
+
 def same_corpus(one: Run, other: Run) -> bool:
     """Whether two runs were tested on the same data, by name and digest."""
     return one.corpus == other.corpus

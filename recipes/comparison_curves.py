@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any, cast
 
-from recipes.comparison import UNIT, Entry, folds_of, values_of
+from recipes.comparison import UNIT, Entry, folds_of, origin, values_of
 from recipes.metrics import Metric
 from recipes.metrics.robustness import relative_performance
 from recipes.metrics.statistics import mean_interval, summary
@@ -66,6 +66,7 @@ def area_tables(found: Sequence[Entry]) -> list[Table]:
                 f"Mean ± standard deviation over the runs, [95 % confidence interval of the mean, {UNIT}]",
                 "Kept of clean: the mean area over the score at the lowest level",
             ),
+            **origin(found),
         )
     ]
 

@@ -98,6 +98,7 @@ class Table:
         return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts)
 
 
+_PER_FLUSH = 10
 _TEST_SET = {
     False: "The test set was never used for selection.",
     True: "The test set was used for selection, so that figures are too good.",
@@ -200,7 +201,7 @@ def write_tables(folder: Path, name: str, tables: Sequence[Table]) -> list[Path]
     """Write `folder`/`name`.md, .tex, .csv and .html, each whole or not at all, and give their paths."""
     contents = {
         "md": "\n".join(map(to_markdown, tables)),
-        "tex": "% needs \\usepackage{booktabs, graphicx}\n\n" + "\n".join(map(to_latex, tables)),
+        "tex": "% needs \\usepackage{booktabs, graphicx}\n\n" + _joined_latex(tables),
         "csv": to_csv(tables),
         "html": markup.document("Tables", {"Tables": "".join(map(to_html, tables))}),
     }
@@ -208,6 +209,13 @@ def write_tables(folder: Path, name: str, tables: Sequence[Table]) -> list[Path]
     for file, content in zip(files, contents.values(), strict=True):
         write_whole(file, content.encode())
     return files
+
+
+def _joined_latex(tables: Sequence[Table]) -> str:
+    """All tables; LaTeX holds back some fifty that await their page, and then gives up."""
+    parts = [to_latex(table) for table in tables]
+    breaks = range(_PER_FLUSH, len(parts), _PER_FLUSH)
+    return "\n".join(("\\clearpage\n" if index in breaks else "") + part for index, part in enumerate(parts))
 
 
 def _figures(table: Table) -> list[list[_Shown | None]]:
@@ -263,6 +271,7 @@ _LATEX = {character: f"\\{character}" for character in "#$%&_{}"} | {
     "≤": r"$\leq$",
     "≥": r"$\geq$",
     "→": r"$\rightarrow$",
+    "β": r"$\beta$",
     "²": r"\textsuperscript{2}",
     "\N{NARROW NO-BREAK SPACE}": r"\,",
 }

@@ -49,6 +49,12 @@ def cut(path: Path, share: float) -> None:
     path.write_bytes(path.read_bytes()[: round(path.stat().st_size * share)])
 
 
+def spoil(path: Path, place: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[place] = 0xFF
+    path.write_bytes(content)
+
+
 def relabel(root: Path, name: str, values: object, video: int = 4) -> None:
     with h5py.File(labels_of(root), "r+") as file:
         key = f"All Labels/data/{name_of(video)}/{name}"
@@ -154,6 +160,7 @@ def test_fold_file_is_parsed_and_not_executed(release: Path) -> None:
 FATAL: dict[str, tuple[Callable[[Path], object], str]] = {
     # name: (damage, what the message must hold)
     "truncated labels": (lambda r: cut(labels_of(r), 0.5), r"Labels\.csd: not a whole HDF5 file .*truncated"),
+    "damaged labels": (lambda r: spoil(labels_of(r), 160), r"Labels\.csd: not a whole HDF5 file"),
     "labels are no HDF5": (lambda r: labels_of(r).write_text("a,b"), r"Labels\.csd: not a whole HDF5 file"),
     "no labels": (lambda r: labels_of(r).unlink(), r"Labels\.csd: missing; get `cmu_mosei\.labels`"),
     "other HDF5": (lambda r: h5py.File(labels_of(r), "w").close(), r"Labels\.csd: expected one group with 'data'"),

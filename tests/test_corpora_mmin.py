@@ -214,6 +214,18 @@ BREAKS: dict[str, tuple[Callable[[Path], object], str, int, int]] = {
     "no label file": (lambda r: labels_of(r, 4, "val").unlink(), r"fold 4: .*val_label\.npy: missing", 60, 9),
     "cut label file": (lambda r: cut(labels_of(r, 4, "val"), 0.8), r"fold 4: .*val_label\.npy: truncated", 60, 9),
     "empty label file": (lambda r: labels_of(r, 4, "val").write_bytes(b""), r"val_label\.npy: truncated", 60, 9),
+    "cut header": (
+        lambda r: ids_of(r, 4, "val").write_bytes(b"\x93NUMPY\x01\x00\x10\x00{'descr': (      \n"),
+        r"val_int2name\.npy: truncated or not an array",
+        60,
+        9,
+    ),
+    "an archive": (
+        lambda r: labels_of(r, 4, "val").write_bytes(b"PK\x03\x04junk"),
+        r"val_label\.npy: truncated",
+        60,
+        9,
+    ),
     "objects": (
         lambda r: np.save(ids_of(r, 4, "val"), np.array([["a"], [None]], object), allow_pickle=True),
         r"val_int2name\.npy: truncated or not an array",

@@ -290,6 +290,12 @@ def test_files_that_cannot_be_opened_are_errors(content: Content, tmp_path: Path
     converted.write_bytes(converted.read_bytes()[:1000])
     with pytest.raises(CorpusError, match=rf"{converted.name}: truncated"):
         read(file, cache)
+    converted.unlink()
+    read(file, cache)
+    with h5py.File(converted, "r+") as stored:
+        del stored["label"]
+    with pytest.raises(CorpusError, match=rf"{converted.name}: damaged .*remove it"):
+        read(file, cache)
 
 
 def test_same_seed_same_values(whole: Path, tmp_path: Path) -> None:

@@ -45,6 +45,16 @@ def test_empty_and_malformed(predicted, label):
             metric(np.array(predicted, np.int64), np.array(label, np.int64), 4)
 
 
+@pytest.mark.parametrize("given", [[np.nan, 1.0], [0.9, 1.9], [True, False]])
+def test_what_is_no_class_index_is_an_error(given):
+    label = np.array([0, 1])
+    for metric in (scores, confusion):
+        with pytest.raises(ValueError, match="a prediction must be a class index"):
+            metric(np.array(given), label, 2)
+        with pytest.raises(ValueError, match="a label must be a class index"):
+            metric(label, np.array(given), 2)
+
+
 def test_summary():
     assert summary([1.0, 2.0, 4.0]) == {"values": [1.0, 2.0, 4.0], "mean": 2.333333, "std": 1.527525}
     assert summary([0.5])["std"] == 0

@@ -17,9 +17,23 @@ from recipes.metrics.robustness import (
 def test_area_under_curve():
     assert area_under_curve([0, 0.5, 1], [1, 1, 1]) == 1
     assert area_under_curve([0, 0.25, 1], [1, 0.5, 0]) == pytest.approx(0.25 * 0.75 + 0.75 * 0.25)
-    for levels, values in (([0], [1]), ([0, 0], [1, 1]), ([0, 1], [1])):
+    for levels, values in (([], []), ([0], [1]), ([0, 0], [1, 1]), ([0, 1], [1])):
         with pytest.raises(ValueError, match="rising levels"):
             area_under_curve(levels, values)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_scores_that_are_not_finite_are_an_error(bad):
+    for call in (
+        lambda: area_under_curve([0, 1], [0.5, bad]),
+        lambda: area_under_curve([0, bad], [0.5, 0.5]),
+        lambda: relative_performance(bad, 0.5),
+        lambda: relative_performance(0.5, bad),
+        lambda: relative_robustness(bad, 0.5),
+        lambda: relative_robustness(0.5, bad),
+    ):
+        with pytest.raises(ValueError, match="must be finite"):
+            call()
 
 
 def test_what_is_left_and_what_is_gained():

@@ -183,10 +183,21 @@ def test_curves_of_all_noises_are_of_every_registered_one_with_levels():
 @pytest.mark.parametrize("name", NAMES)
 def test_each_protocol_has_its_name_command_and_time(name):
     head = (CONFIGS / f"{name}.toml").read_text(encoding="utf-8").partition("\n\n")[0]
+    assert "Reproduces: " in head
     assert "Command:  python -m recipes." in head
     assert "Time: " in head
     names = [settings_of(other).protocol.name for other in NAMES]
     assert names.count(settings_of(name).protocol.name) == 1
+
+
+@pytest.mark.parametrize("name", [file.stem for file in RAW if "With recipes.cmu_mosei:" in file.read_text("utf-8")])
+def test_overrides_for_the_other_corpus_are_those_of_its_folds(name):
+    line = next(line for line in (CONFIGS / f"{name}.toml").read_text("utf-8").splitlines() if "cmu_mosei:" in line)
+    settings = settings_of(name, *line.partition(":")[2].split())
+    utterances, recipe = corpus_of(settings.data.folds)
+    folds = recipe.folds(utterances, settings.data.folds)
+    assert recipe is cmu_mosei.RECIPE
+    assert len(folds) == max(settings.run.test_folds)
 
 
 def corpus_of(by):

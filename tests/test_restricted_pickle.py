@@ -129,6 +129,8 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "another encoding": (Call(__import__("_codecs").encode, "a", "rot13"), "an encoding 'rot13'"),
     "a function changed": (Call(RECONSTRUCT, *EMPTY, state=(None, {})), "truncated or not a pickle"),
     "a function as a value": ([RECONSTRUCT], "a function as a value"),
+    "a function as a key": ({RECONSTRUCT: 1}, "a function as a value"),
+    "a function in a set": ({RECONSTRUCT}, "a function as a value"),
     "an element type with fields": (Call(np.dtype, "f4", state=FIELDS), "type with fields"),
     "more elements than content": (Call(RECONSTRUCT, *EMPTY, state=(1, (9,), F4, False, b"1234")), r"shape \(9,\)"),
     "no characters": (Call(FROM_BUFFER, b"\xff" * 8, np.dtype("U1"), (2,), "C"), "what is no character"),

@@ -153,3 +153,16 @@ def test_files_are_written_whole(tmp_path):
         content = file.read_text(encoding="utf-8")
         assert content.index("UA in per cent") < content.index("WA in per cent")
     assert Balance(files[3].read_text(encoding="utf-8")).faults == []
+
+
+def test_latex_lets_pages_go_before_too_many_tables_wait(tmp_path):
+    files = write_tables(tmp_path, "many", [table()] * 25)
+    latex = next(file for file in files if file.suffix == ".tex").read_text("utf-8")
+    between = latex.split("\\clearpage")
+    assert [part.count("\\begin{table}") for part in between] == [10, 10, 5]
+
+
+def test_latex_knows_the_letters_of_the_protocols():
+    headed = to_latex(Table("NMER: β schedule", (), (), protocol="T ≤ 20"))
+    assert r"$\beta$ schedule" in headed
+    assert headed.isascii()

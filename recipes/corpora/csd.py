@@ -40,7 +40,7 @@ def read_csd(path: Path, dimension: int, problems: list[Problem]) -> Sequences:
                     problems.append(Problem(video, f"{path}: {data.name}/{video}: {sequence}"))
                 else:
                     found[video] = sequence
-    except (OSError, RuntimeError, TypeError) as error:
+    except (KeyError, OSError, RuntimeError, TypeError) as error:
         raise CorpusError(f"{path}: not a whole HDF5 file ({error}); get the file again") from error
     return found
 

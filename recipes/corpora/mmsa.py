@@ -95,11 +95,14 @@ def _digest(*parts: str | int) -> str:
 
 def _opened(file: Path, converted: Path, skip_bad: bool) -> FeatureCorpus:
     with open_hdf5(converted) as stored:
-        if stored.attrs.get("format") != FORMAT:
-            raise CorpusError(f"{converted}: not a file of this reader; remove it")
-        ids = tuple(stored["id"].asstr()[()])
-        labels, part = stored["label"][()], stored["part"][()]
-        found = json.loads(stored["found"].asstr()[()])
+        try:
+            if stored.attrs.get("format") != FORMAT:
+                raise CorpusError(f"{converted}: not a file of this reader; remove it")
+            ids = tuple(stored["id"].asstr()[()])
+            labels, part = stored["label"][()], stored["part"][()]
+            found = json.loads(stored["found"].asstr()[()])
+        except (KeyError, OSError, RuntimeError, TypeError) as error:
+            raise CorpusError(f"{converted}: damaged ({error}); remove it, and it is made again") from error
     problems = [Problem(*problem) for problem in found["problems"]]
     if not skip_bad:
         raise_problems(problems, file)

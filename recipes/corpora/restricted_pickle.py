@@ -199,8 +199,8 @@ def _plain(value: Any, known: dict[int, Any] | None = None) -> Any:
             raise ValueError("an array of text holds what is no character")
         return value.view(np.ndarray)
     if isinstance(value, dict):
-        return known.setdefault(id(value), {key: _plain(item, known) for key, item in value.items()})
-    if isinstance(value, list | tuple):
+        return known.setdefault(id(value), {_plain(key, known): _plain(item, known) for key, item in value.items()})
+    if isinstance(value, list | tuple | set | frozenset):
         return known.setdefault(id(value), type(value)([_plain(item, known) for item in value]))
     if isinstance(value, _ElementType):
         return value.dtype

@@ -86,6 +86,10 @@ def _checked(predicted: Labels, label: Labels, classes: int) -> tuple[torch.Tens
     if predicted.shape != label.shape or predicted.ndim != 1 or not len(label):
         raise ValueError(f"need predictions and labels of one shape (N,), N ≥ 1, not {predicted.shape}, {label.shape}")
     for name, values in (("prediction", predicted), ("label", label)):
+        if not np.issubdtype(values.dtype, np.integer):
+            raise ValueError(
+                f"a {name} must be a class index, an integer, not of {values.dtype}; take the argmax first"
+            )
         if values.min() < 0 or values.max() >= classes:
             raise ValueError(f"a {name} lies outside 0..{classes - 1}: {int(values.min())}..{int(values.max())}")
     return torch.from_numpy(np.asarray(predicted, np.int64)), torch.from_numpy(np.asarray(label, np.int64))

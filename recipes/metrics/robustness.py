@@ -25,8 +25,9 @@ def area_under_curve(levels: Sequence[float], values: Sequence[float]) -> float:
     """Area under `values` over `levels` by the trapezoid rule, divided by the range of levels.
 
     Raises:
-        ValueError: fewer than two levels, or levels that do not rise.
+        ValueError: fewer than two levels, levels that do not rise, or what is not finite.
     """
+    _check_finite(*levels, *values)
     if len(levels) != len(values) or len(levels) < 2 or any(np.diff(levels) <= 0):
         raise ValueError(f"need as many values as rising levels, at least two, not {len(values)} at {list(levels)}")
     return float(np.trapezoid(values, levels) / (levels[-1] - levels[0]))
@@ -36,15 +37,21 @@ def relative_performance(clean: float, noisy: float) -> float:
     """The share of the clean score that is left under noise (Michaelis et al.: rPC); above 1 if noise helps.
 
     Raises:
-        ValueError: a clean score that is not above 0.
+        ValueError: a clean score that is not above 0, or a score that is not finite.
     """
+    _check_finite(clean, noisy)
     if not clean > 0:
         raise ValueError(f"the clean score must be above 0, not {clean}")
     return noisy / clean
 
 
 def relative_robustness(noisy: float, baseline_noisy: float) -> float:
-    """What a method gains under noise over the same model without it, in units of the score (Taori et al.: τ)."""
+    """What a method gains under noise over the same model without it, in units of the score (Taori et al.: τ).
+
+    Raises:
+        ValueError: a score that is not finite.
+    """
+    _check_finite(noisy, baseline_noisy)
     return noisy - baseline_noisy
 
 
@@ -114,3 +121,8 @@ def spearman(reliability: Floats, noise_level: Floats) -> float:
     if np.ptp(reliability) == 0 or np.ptp(noise_level) == 0:
         return 0.0
     return float(spearmanr(reliability, noise_level).statistic)
+
+
+def _check_finite(*values: float) -> None:
+    if not np.isfinite(values).all():
+        raise ValueError(f"every level and score must be finite, not {list(values)}")
