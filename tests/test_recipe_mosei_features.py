@@ -38,7 +38,11 @@ def test_lost_steps(release, tmp_path):
     (curve,) = results["curves"]
     assert (curve["noise"], curve["levels"]) == ("feature/step_loss", [0.0, 0.5, 0.9])
     assert results["protocol"]["runs"][0]["fold"] == "standard"
-    assert "dropped" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    report = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "dropped" in report
+    for name, rule in (("acc7", "Acc-7 (MMSA)"), ("acc7_sdk", "Acc-7 (SDK)")):
+        assert 0 <= method["scores"]["dropped/0.9"][name]["mean"] <= 1
+        assert rule in report, "both rounding rules are shown"
 
 
 def test_missing_rates_and_unequal_rates(release, tmp_path):
