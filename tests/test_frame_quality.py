@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from models.batch import collate
-from models.encoders import TextEncoder, VideoEncoder
+from models.encoders import AudioEncoder, TextEncoder, VideoEncoder
 from models.encoders.frame_quality import FRAME_QUALITY, frame_quality
 from models.seeding import seeded
 
@@ -97,9 +97,12 @@ def test_any_size_is_finite(shape: tuple[int, int, int]) -> None:
     assert measured(drawn).isfinite().all()
 
 
-def test_nothing_gives_noughts_and_encoders_of_words_have_none() -> None:
+def test_nothing_gives_noughts_and_statistics_stand_beside_the_vector() -> None:
     batch = collate([{"text": "a word"}, {"video": np.zeros((2, 8, 8, 3), np.uint8)}])
     assert not frame_quality(batch).any()
     with seeded(0):
-        encoders = VideoEncoder().eval(), TextEncoder().eval()
-    assert [encoder.encode(batch).shape[1] for encoder in encoders] == [64 + FRAME_QUALITY, 64]
+        encoders = VideoEncoder().eval(), TextEncoder().eval(), AudioEncoder().eval()
+    encoded = [encoder.encode(batch) for encoder in encoders]
+    assert [features.shape[1] for features in encoded] == [64 + FRAME_QUALITY, 64 + 9, 96]
+    for encoder, features in zip(encoders, encoded, strict=True):
+        assert torch.equal(features[:, encoder.out_dim :], encoder.quality(batch))
