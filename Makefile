@@ -46,4 +46,4 @@ profiles: .venv/ready
 	$(BIN)/noise-scheduler calibrate text data/corpora/text/calibration --draws 24 --samples 134 -o noise_scheduler/calibration/text.json
 
 clean:
-	rm -rf .venv runs data
+	rm -rf .venv runs/demo runs/cache data/demo

@@ -48,6 +48,8 @@ def run_jobs(title: str, jobs: Sequence[Job], workers: int, console: Console) ->
     Raises:
         Exception: what a job raised; the jobs not yet started are given up.
     """
+    if not jobs:
+        return
     waiting = [job for job in jobs if not job.done]
     columns = (
         TextColumn("{task.description}"),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import random
+import sys
 
 import numpy as np
 import pytest
@@ -115,3 +116,24 @@ def test_undocumented_field_is_caught(monkeypatch):
 
     with pytest.raises(AssertionError, match="amount has no documentation"):
         check_noise("feature/bad")
+
+
+def test_a_noise_without_a_source_file_needs_no_strings_under_its_fields(monkeypatch):
+    """As one that is typed into a prompt, where nobody can read them."""
+    typed = """
+import dataclasses
+@dataclasses.dataclass(frozen=True, slots=True)
+class Typed:
+    "Add noise of a width."
+    amount: float = 1.0
+    def __call__(self, x, level, rng):
+        return x + (level * self.amount * rng.standard_normal(x.shape)).astype(x.dtype)
+"""
+    names = {"__name__": __name__}
+    exec(typed, names)
+    monkeypatch.setattr(sys.modules[__name__], "Typed", names["Typed"], raising=False)  # it is pickled by its name
+    ns.names()
+    monkeypatch.setattr(registry, "_entries", dict(registry._entries))
+    monkeypatch.setattr(registry, "_names", dict(registry._names))
+    ns.register("feature/typed")(names["Typed"])
+    check_noise("feature/typed")

@@ -250,7 +250,7 @@ def test_a_prediction_is_what_the_model_says(clip_file: Path) -> None:
 
 def test_reliability_is_the_models_own_or_not_given(clip_file: Path) -> None:
     clip, given = read_clip(clip_file, FACTS), SimpleNamespace(reliability={"audio": torch.tensor([0.25])})
-    assert command._reliability(given) == ({"audio": 0.25}, "as the model gives it")  # type: ignore[arg-type]
+    assert command._reliability(given) == ({"audio": 0.25}, "1 is clean, 0 as noisy as noise was in training")  # type: ignore[arg-type]
     unmeasured = small("concat")
     unmeasured.meter = None
     none = command.predict(unmeasured, clip, "fine")

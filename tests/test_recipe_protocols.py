@@ -51,7 +51,12 @@ def test_rates_are_curves_in_report_and_comparison(run, capsys):
     rates = {curve["noise"]: curve["levels"] for curve in results["curves"] if curve["scale"] == "rate"}
     assert rates == {"missing rate": [0.0, 0.5], "dropping rate": [0.0, 0.9]}
     page = (run / "report.html").read_text(encoding="utf-8")
-    for shown in ("All modalities at once", "Relative performance", "mer2024_noise", "against the dropping rate"):
+    for shown in (
+        "Against the scale of the protocol",
+        "Relative performance",
+        "mer2024_noise",
+        "against the dropping rate",
+    ):
         assert shown in page
     assert compare.main([str(run)]) == 0
     printed = capsys.readouterr().out

@@ -76,7 +76,7 @@ def test_the_page_has_rates_as_conditions_and_as_curves(page):
         for rate in RATES:
             figure = method["scores"][f"missing_rate/{rate}"]["ua"]
             assert f'{100 * figure["mean"]:.1f}<span class="std"> ± {100 * figure["std"]:.1f}' in page
-    assert "All modalities at once" in page
+    assert "Against the scale of the protocol" in page
     assert 'aria-label="UA against the missing rate"' in page
     assert "Noise on audio alone" in page
     assert "Missing, mean over rates" in page

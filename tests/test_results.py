@@ -44,7 +44,7 @@ def test_a_claim_that_is_not_reached_says_why():
     claims = claims_of(judged([0.70, 0.80, 0.62], [0.73, 0.82, 0.66]), unimodal(audio=0.17, text=-0.01))
     assert [claim["holds"] for claim in claims] == [False] * 4
     assert "Short by 11.0 points" in claims[0]["why"]
-    assert "audio +17.0, text -1.0" in claims[0]["why"]
+    assert "audio +17.0, text −1.0" in claims[0]["why"]
 
 
 def test_a_claim_about_absent_methods_is_not_made():

@@ -24,6 +24,7 @@ from recipes.raw.protocols import rate_curves
 from recipes.raw.recipe import Claim, Corpus, Recipe
 from recipes.raw.settings import MODALITIES
 from recipes.raw.views import curve_noises
+from recipes.report.markup import number
 from recipes.report.results import SCHEMA
 from recipes.task import Task
 
@@ -221,5 +222,5 @@ def _where_gained(unimodal: Mapping[str, Any], task: Task) -> str:
         * (kinds["noisy"]["noisy"][task.headline]["mean"] - kinds["clean"]["noisy"][task.headline]["mean"])
         for modality, kinds in unimodal.items()
     }
-    shown = ", ".join(f"{modality} {gain:+.1f}" for modality, gain in gains.items())
+    shown = ", ".join(f"{modality} {number(gain, sign=True)}" for modality, gain in gains.items())
     return f"What training an encoder under noise gains on noisy data, each modality alone, in points: {shown}."

@@ -121,7 +121,7 @@ def curve_chart(
 
 def curve_heading(modality: str) -> str:
     """What stands above the curves of a modality, or of "all". Markup."""
-    return "All modalities at once" if modality == "all" else f"Noise on {text(modality)} alone"
+    return "Against the scale of the protocol" if modality == "all" else f"Noise on {text(modality)} alone"
 
 
 def level_chart(trained: Survey) -> str:
