@@ -256,6 +256,16 @@ def _frozen(value: Any) -> Any:
     return tuple(_frozen(item) for item in value) if isinstance(value, list | tuple) else value
 
 
+def source_of(noise_class: type) -> str:
+    """The source of a class; empty where it cannot be read, as of one that was typed into a prompt."""
+    import inspect
+
+    try:
+        return inspect.getsource(noise_class)
+    except (OSError, TypeError):
+        return ""
+
+
 def _field_docs(noise_class: type) -> dict[str, str]:
     """The strings that stand under the fields in the source; empty where there is no source."""
     import ast
@@ -263,8 +273,10 @@ def _field_docs(noise_class: type) -> dict[str, str]:
     import textwrap
 
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(noise_class)))
-    except (OSError, TypeError, SyntaxError):
+        tree = ast.parse(textwrap.dedent(source_of(noise_class)))
+    except SyntaxError:
+        return {}
+    if not tree.body:
         return {}
     body = tree.body[0].body  # type: ignore[attr-defined]
     docs = {}

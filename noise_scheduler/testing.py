@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import inspect
 import json
 import pickle
 import random
@@ -126,19 +125,11 @@ def _check_declaration(noise: Noise, name: str) -> None:
     assert "__slots__" in vars(type(noise)), f"{name} must be a slotted dataclass: @dataclass(frozen=True, slots=True)"
     description = registry.describe(name)
     assert description.summary, f"{name} has no docstring"
-    for field in description.fields if _has_source(type(noise)) else ():
+    for field in description.fields if registry.source_of(type(noise)) else ():
         assert field.doc, f"{name}.{field.name} has no documentation string under it"
     fields = json.loads(json.dumps(registry.changed_fields(noise)))
     assert registry.build(name, **fields) == noise, f"{name} is not rebuilt from the JSON of its fields"
     assert pickle.loads(pickle.dumps(noise)) == noise, f"{name} does not survive pickling"
-
-
-def _has_source(noise_class: type) -> bool:
-    """Whether the strings under the fields can be read: not of a class typed into a prompt or piped in."""
-    try:
-        return bool(inspect.getsource(noise_class))
-    except (OSError, TypeError):
-        return False
 
 
 def _check_identity_at_zero(noise: Noise, name: str) -> None:

@@ -118,10 +118,11 @@ def _score_table(
         return Cell(*_spread(values), mean_interval(values, folds_of(entry.run.units)), star)
 
     counts = sorted({len(entry.run.units) for entry in found})
-    runs = f"{' to '.join(map(str, dict.fromkeys([counts[0], counts[-1]])))} runs"
-    notes = [f"Mean ± standard deviation over {runs}, [95 % confidence interval of the mean, {UNIT}]"]
     if counts == [1]:
         notes = ["One run each, so that there is no deviation and no interval over runs"]
+    else:
+        runs = f"{' to '.join(map(str, dict.fromkeys([counts[0], counts[-1]])))} runs"
+        notes = [f"Mean ± standard deviation over {runs}, [95 % confidence interval of the mean, {UNIT}]"]
     if marked:
         first = found[0]
         alone = all(entry.run is first.run for entry in found)

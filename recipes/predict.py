@@ -92,9 +92,8 @@ def predict(model: EmotionModel, clip: Clip, text: str = "") -> Prediction:
 
 def _reliability(output: FusionOutput) -> tuple[dict[str, float] | None, str]:
     if output.reliability is not None:
-        return {
-            name: float(value) for name, value in output.reliability.items()
-        }, "1 is clean, 0 as noisy as noise was in training"
+        reliability = {name: float(value) for name, value in output.reliability.items()}
+        return reliability, "1 is clean, 0 as noisy as noise was in training"
     return None, "not given by this model"
 
 

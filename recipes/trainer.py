@@ -104,7 +104,6 @@ class Training(lightning.LightningModule):
     fused: bool = False
     """One kernel for all weights, which pays where a step is short."""
     best_score: float = -math.inf
-    best_state: dict[str, Tensor]
 
     def __init__(
         self, steps: int, learning_rate: float, weight_decay: float, ema_decay: float = 0.0, patience: int = 0
@@ -114,6 +113,7 @@ class Training(lightning.LightningModule):
         self.ema_decay, self.patience = ema_decay, patience
         self._averages: list[tuple[AveragedModel, nn.Module]] = []
         self._stale = 0
+        self.best_state: dict[str, Tensor] = {}
 
     def trained(self) -> nn.Module:
         """The module whose weights are trained."""
@@ -221,8 +221,8 @@ def fit(
             enable_progress_bar=False,
         )
         trainer.fit(training, train, validation)
-    kept = getattr(training, "best_state", None)
-    if kept is None or not all(weight.isfinite().all() for weight in kept.values()):
+    kept = training.best_state
+    if not kept or not all(weight.isfinite().all() for weight in kept.values()):
         where = "/".join(log.parts[log.parts.index("tensorboard") + 1 :]) if "tensorboard" in log.parts else log.name
         raise TrainingError(f"the training of {where} diverged: lower learning_rate of its part and give another --out")
     return Fitted(training.best_score, trainer.global_step)

@@ -139,7 +139,7 @@ class _FusionTraining(Training):
     def on_train_end(self) -> None:
         super().on_train_end()
         meter = self._kept[0].meter
-        if meter is not None:  # the epoch is selected by predictions, which the meter has no part in: its last weights
+        if self.best_state and meter is not None:  # predictions select the epoch, the meter has no part in them
             self.best_state |= {f"meter.{name}": weight.clone() for name, weight in meter.state_dict().items()}
 
 

@@ -193,28 +193,31 @@ def accuracy(classifier: nn.Module, samples: list[dict[str, object]], labels: Te
         return float((classifier(collate(samples)).argmax(1) == labels).float().mean())
 
 
-def test_typos_degrade_rather_than_erase() -> None:
+@pytest.fixture(scope="module")
+def reader(one_thread: None) -> UnimodalClassifier:
+    """Words, learnt from `sentences(0, 128)`."""
     texts, labels = sentences(0, 128)
     with seeded(0):
         classifier = UnimodalClassifier(TextEncoder(), 2)
         fit(classifier, [{"text": text} for text in texts], labels, 40)
+    return classifier
+
+
+def test_typos_degrade_rather_than_erase(reader: UnimodalClassifier) -> None:
     rng = np.random.default_rng(5)
     texts, labels = sentences(1, 200)
-    clean = accuracy(classifier, [{"text": text} for text in texts], labels)
-    typos = accuracy(classifier, [{"text": typed_badly(text, rng)} for text in texts], labels)
+    clean = accuracy(reader, [{"text": text} for text in texts], labels)
+    typos = accuracy(reader, [{"text": typed_badly(text, rng)} for text in texts], labels)
     assert clean > 0.98
     assert typos > 0.75, "a misspelt word must still be recognised by its characters"
 
 
-def test_quality_of_text_tells_words_never_seen_in_training() -> None:
-    texts, labels = sentences(0, 128)
-    with seeded(0):
-        classifier = UnimodalClassifier(TextEncoder(), 2)
-        fit(classifier, [{"text": text} for text in texts], labels, 40)
+def test_quality_of_text_tells_words_never_seen_in_training(reader: UnimodalClassifier) -> None:
+    texts, _ = sentences(0, 128)
     rng = np.random.default_rng(5)
     clean = collate([{"text": text} for text in texts])
     typos = collate([{"text": typed_badly(text, rng)} for text in texts])
-    encoder = classifier.encoder
+    encoder = reader.encoder
     familiar, strange = encoder.quality(clean), encoder.quality(typos)
     assert familiar.shape == (128, encoder.quality_dim)
     assert (familiar[:, :3].mean(dim=0) > 1.2 * strange[:, :3].mean(dim=0)).all(), "the mean over words"

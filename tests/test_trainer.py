@@ -9,9 +9,15 @@ import torch
 from test_settings import CONFIGS
 from training_ranks import GLOBAL_BATCH, SAMPLES, STEPS, OneWeight, train
 
+import models
+from models.losses import DEFAULT_WEIGHTS
+from models.model import encoded_dims
+from recipes.jobs import silent
+from recipes.raw.conditions import Inputs
 from recipes.raw.settings import RawSettings
 from recipes.settings import SettingsError, load
 from recipes.trainer import TrainerSettings, TrainingError, other_ranks
+from recipes.training import fit_fusion
 
 needs_no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 
@@ -109,3 +115,37 @@ def test_compiling_needs_a_compiler(monkeypatch):
 @needs_no_gpu
 def test_auto_is_the_cpu_where_there_is_no_gpu():
     assert not TrainerSettings(accelerator="auto").on_gpu
+
+
+def test_a_fusion_whose_validation_gives_no_number_says_so(tmp_path):
+    """With a meter beside it, whose weights are no model on their own."""
+    model = models.create("experts", classes=2, seed=0)
+
+    def views(step, draw, rows):
+        widths = encoded_dims(dict(model.encoders.items())).items()
+        features = {name: torch.ones(len(rows), width) for name, width in widths}
+        there = {name: torch.ones(len(rows), dtype=torch.bool) for name in features}
+        return Inputs(features, there, {name: torch.zeros(len(rows)) for name in features})
+
+    assert model.meter is not None
+    with pytest.raises(TrainingError, match="diverged: lower learning_rate of its part"):
+        fit_fusion(
+            model,
+            None,
+            views,
+            views,
+            torch.tensor([0, 1, 0, 1]),
+            lambda averaged: math.nan,
+            epochs=1,
+            batch_size=2,
+            learning_rate=1e-3,
+            weight_decay=0.0,
+            ema_decay=0.9,
+            consistency_weight=0.0,
+            weights=DEFAULT_WEIGHTS,
+            class_weight=None,
+            seed=0,
+            log=tmp_path / "log",
+            report=silent,
+            patience=0,
+        )

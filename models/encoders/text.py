@@ -98,7 +98,7 @@ class TextEncoder(Encoder):
         """
         sentences = [split_words(sentence) for sentence in batch.text]
         rows = [word_buckets(word, self.buckets) for sentence in sentences for word in sentence]
-        length, mask = self._lengths(sentences)
+        mask = self._mask(sentences)
         if not rows:
             return torch.zeros(len(batch), self.quality_dim, device=mask.device)
         size = self.table.weight.float().norm(dim=1).log1p()
@@ -107,13 +107,15 @@ class TextEncoder(Encoder):
         counts = torch.tensor([len(grams) for _, *grams in rows], device=size.device)
         words = torch.stack([own, *(torch.segment_reduce(grams, kind, lengths=counts) for kind in ("mean", "min"))], 1)
         padded = words.new_zeros((*mask.shape, 3)).masked_scatter(mask.unsqueeze(2), words)
-        least = padded.masked_fill(~mask.unsqueeze(2), torch.inf).amin(dim=1).masked_fill(length[:, None] == 0, 0)
+        least = (
+            padded.masked_fill(~mask.unsqueeze(2), torch.inf).amin(dim=1).masked_fill(~mask.any(dim=1, keepdim=True), 0)
+        )
         return torch.cat([masked_mean_std(padded, mask), least], dim=1)
 
-    def _lengths(self, sentences: list[list[str]]) -> tuple[Tensor, Tensor]:
-        """Words per sentence (B,), and which places (B, L) of a padded batch hold one."""
+    def _mask(self, sentences: list[list[str]]) -> Tensor:
+        """(B, L) bool: which places of a padded batch hold a word."""
         length = torch.tensor([len(sentence) for sentence in sentences], device=self.table.weight.device)
-        return length, length_mask(length, max(1, int(length.max())))
+        return length_mask(length, max(1, int(length.max())))
 
     def _embed(self, sentences: list[list[str]]) -> tuple[Tensor, Tensor]:
         device = self.table.weight.device
@@ -130,6 +132,6 @@ class TextEncoder(Encoder):
         if self.training and starts:
             weight[start] = (torch.rand(len(starts)) >= self.word_dropout).float()
         words = self.table(torch.tensor(rows, dtype=torch.int64, device=device), start.to(device), weight.to(device))
-        _, mask = self._lengths(sentences)
+        mask = self._mask(sentences)
         padded = words.new_zeros((*mask.shape, words.shape[1]))
         return padded.masked_scatter(mask.unsqueeze(2), self.norm(words)), mask

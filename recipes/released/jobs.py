@@ -92,8 +92,9 @@ def _train(
 ) -> None:
     settings, corpus, labels = plan.settings, fold_corpus(plan), plan.corpus.labels[plan.fold.train]
     noise = training_scheduler(settings, method, seed=plan.seed, total_steps=plan.total_steps)
-    target, weights = None, LossWeights(**asdict(settings.teacher_loss))
-    if teacher is not None:
+    if teacher is None:
+        target, weights = None, LossWeights(**asdict(settings.teacher_loss))
+    else:
         weights = DEFAULT_WEIGHTS
         target = teacher, encode_rows([teacher], Sequences(corpus, plan.fold.train, None))[0]
     with timed(plan.work / f"{log}.training.stage.json", "training") as count:
