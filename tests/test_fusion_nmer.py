@@ -95,9 +95,7 @@ def test_the_decoder_needs_the_latent(students: dict[str, Fusion], teacher: Expe
     student = students["nmer"]
     output, target, _ = judged(student, teacher)
     with torch.no_grad():
-        decoded = student.decoder(torch.cat([torch.zeros(300, student.latent_dim), output.invariant], dim=1))
-    gate, added = decoded.chunk(2, dim=1)
-    blind = gate.sigmoid() * output.joint + added
+        blind = student.reconstruct(torch.zeros(300, student.latent_dim), output)
     assert reconstruction_r2(output.reconstruction, target) > reconstruction_r2(blind, target) + 0.05
 
 
@@ -146,3 +144,18 @@ def test_the_teacher_gets_no_gradient() -> None:
 def test_a_latent_has_a_dimension() -> None:
     with pytest.raises(ValueError, match="latent_dim must be at least 1"):
         NMER(DIMS, 4, latent_dim=0)
+
+
+@pytest.mark.parametrize("absent", list(DIMS))
+def test_what_is_told_of_an_absent_modality_explains_a_third_of_it(
+    absent: str, students: dict[str, Fusion], teacher: Experts
+) -> None:
+    features, present, _ = clean(300, seed=9)
+    target = teacher(features, present).joint
+    present = present | {absent: torch.zeros(300, dtype=torch.bool)}
+    with torch.no_grad():
+        output = students["nmer"](features, present)
+    assert output.reconstruction is not None
+    place = list(DIMS).index(absent)
+    told, meant = (joint.chunk(3, dim=1)[place] for joint in (output.reconstruction, target))
+    assert reconstruction_r2(told, meant) > 0.3

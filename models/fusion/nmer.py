@@ -1,8 +1,8 @@
 """The noise-robust fusion: expert logits plus a residual from a conditional variational auto-encoder.
 
-The auto-encoder reconstructs the clean teacher's joint representation. From a latent of the noisy input and its
-invariant representation the decoder tells, per dimension, how far the noisy joint representation is to be kept and what
-is to be added: a clean modality need not pass through the latent, and what noise took away must.
+The auto-encoder reconstructs the clean teacher's joint representation. From a latent of the noisy input, its invariant
+representation and which modalities are there, the decoder tells, per dimension, how far the noisy joint representation
+is to be kept and what is to be added: a clean modality need not pass through the latent, and what noise took away must.
 
 Against the published NMER: no attention across the samples of a batch, linear decoder output, KL per sample,
 posterior mean at test time, and the classifier sees latent and experts, not the reconstruction alone.
@@ -24,6 +24,8 @@ from models.fusion.experts import Experts
 from models.fusion.gaussian import GaussianEncoder, draw, kl_from_prior, posteriors, product_of_experts
 from models.fusion.output import Fusion, FusionOutput
 
+_DECODER_DROPOUT = 0.75  # with less, what is told of one modality by another holds for the training utterances alone
+
 
 class NMER(Fusion):
     """`Experts` whose summed logits are corrected by a zero-initialised residual head on the latent.
@@ -32,7 +34,7 @@ class NMER(Fusion):
     """
 
     name = "nmer"
-    term_weights: Mapping[str, float] = MappingProxyType({"reconstruction": 1.0})
+    term_weights: Mapping[str, float] = MappingProxyType({"reconstruction": 2.0})
 
     def __init__(
         self,
@@ -55,9 +57,9 @@ class NMER(Fusion):
             {name: GaussianEncoder(2 * hidden, hidden, latent_dim) for name in self.feature_dims}
         )
         self.decoder = nn.Sequential(
-            nn.Linear(latent_dim + hidden, 2 * hidden),
+            nn.Linear(latent_dim + hidden + len(self.feature_dims), 2 * hidden),
             nn.ReLU(),
-            nn.Dropout(dropout),
+            nn.Dropout(_DECODER_DROPOUT),
             nn.Linear(2 * hidden, 2 * self.joint_dim),
         )
         self.residual = nn.Sequential(
@@ -80,12 +82,18 @@ class NMER(Fusion):
         output.mean, output.variance = self._posteriors(output)
         mean, variance = output.mean["product"], output.variance["product"]
         latent = draw(mean, variance, generator) if self.training else mean
-        gate, added = self.decoder(torch.cat([latent, output.invariant], dim=1)).chunk(2, dim=1)
-        output.reconstruction = gate.sigmoid() * output.joint + added
+        output.reconstruction = self.reconstruct(latent, output)
         hidden = self.residual(torch.cat([latent, output.reconstruction, output.invariant], dim=1))
         output.logits = output.logits + self.residual_head(hidden)
         output.kl = kl_from_prior(mean, variance)
         return output
+
+    def reconstruct(self, latent: Tensor, output: FusionOutput) -> Tensor:
+        """The teacher's joint representation (B, J) from a latent (B, Z) and what the experts made of the input."""
+        assert output.invariant is not None
+        there = torch.stack([output.present[name] for name in self.feature_dims], dim=1)
+        gate, added = self.decoder(torch.cat([latent, output.invariant, there], dim=1)).chunk(2, dim=1)
+        return gate.sigmoid() * output.joint + added
 
     def _posteriors(self, output: FusionOutput) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Means and variances per modality, and of their product with the prior."""
