@@ -17,7 +17,7 @@ from noise_scheduler.files import write_whole
 from recipes.comparison import Entry, compare, entries, read_runs, values_of
 from recipes.files import read_json
 from recipes.metrics.statistics import mean_interval, summary
-from recipes.tables import Cell, Column, Row, Table, to_markdown
+from recipes.tables import TEST_SET, Cell, Column, Row, Table, to_markdown
 
 PAGE = Path(__file__).parent / "models.md"
 REFERENCE = "concat"
@@ -32,7 +32,7 @@ Written by `python -m docs.make_models` from a run of `python -m recipes.compare
 All methods share folds, seeds, encoders of a kind, views, epochs, batches, learning rates and the rule that selects an
 epoch; nothing is tuned per method. *Seen* is the mean of the six conditions in which one or two of three modalities are
 noisy, with types that were trained on; *held-out types* the same with types that nothing was trained on or selected by;
-*missing* the mean of the six in which modalities are absent. Selection: {selection}
+*missing* the mean of the six in which modalities are absent. Selection: {selection} {test_set}
 """
 SECTIONS = {
     "Scores": "",
@@ -71,6 +71,7 @@ def page(folder: Path) -> str:
         folds=len({unit["fold"] for unit in units}),
         seeds=len({unit["seed"] for unit in units}),
         selection=results["protocol"]["selection"],
+        test_set=TEST_SET[results["protocol"]["selected_on_test"]],
         synthetic="The data are synthetic: the figures show that the machinery works and say nothing about people."
         if results["corpus"]["synthetic"]
         else "",

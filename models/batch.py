@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 MODALITIES = ("audio", "video", "text")
+_HOLDING, _BESIDES = (*MODALITIES, "features"), {"label", "level", "noise"}
 
 
 @dataclass(slots=True)
@@ -71,11 +72,18 @@ def collate(samples: Sequence[Mapping[str, Any]]) -> Batch:
     (modality → (T, D) float32), `label` int or float, `level` (modality → float in [0, 1]) and `noise` (modality →
     int); arrays are numpy or torch. A key that is missing or None means length 0, level 0, no noise; others are
     ignored. Raises ValueError, naming the sample and the key, on a wrong shape or type, on audio or features that
-    are not finite, on frames of different size or features of different width, and when only some samples have a
-    label.
+    are not finite, on frames of different size or features of different width, when only some samples have a
+    label, and when a sample has other keys and none of a modality.
     """
     if not samples:
         raise ValueError("cannot collate an empty list of samples: pass at least one")
+    for index, sample in enumerate(samples):
+        unknown = sorted(map(str, sample.keys() - _BESIDES))
+        if unknown and not sample.keys() & set(_HOLDING):
+            raise ValueError(
+                f"sample {index} has {', '.join(unknown)} and none of {', '.join(_HOLDING)}: rename its keys, or give "
+                "None for what is missing"
+            )
     waves = [_wave(sample, index) for index, sample in enumerate(samples)]
     clips = [_clip(sample, index) for index, sample in enumerate(samples)]
     audio, audio_length = _pad(waves, tail=(), dtype=torch.float32)

@@ -23,6 +23,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from . import __version__
 from .calibration import FULL_SEVERITY
 from .extras import need
 from .files import write_whole
@@ -44,6 +45,13 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
     help="Realistic noise under curricula: list the noises, see what a schedule does before training with it.",
 )  # fmt: skip
+
+
+@app.callback(invoke_without_command=True)
+def about(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
 
 
 @app.command("list")

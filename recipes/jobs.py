@@ -90,7 +90,7 @@ def _run_here(job: Job, progress: Progress, whole: TaskID) -> None:
     finally:
         torch.set_num_threads(threads)
     progress.remove_task(task)
-    progress.advance(whole)
+    _end(job, progress, whole)
 
 
 def _run_in_processes(jobs: Sequence[Job], workers: int, progress: Progress, whole: TaskID) -> None:
@@ -114,9 +114,16 @@ def _run_in_processes(jobs: Sequence[Job], workers: int, progress: Progress, who
                 future.result()
                 if index in tasks:
                     progress.update(tasks[index], visible=False)
-                progress.advance(whole)
+                _end(jobs[index], progress, whole)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _end(job: Job, progress: Progress, whole: TaskID) -> None:
+    progress.advance(whole)
+    if not progress.console.is_terminal:  # where no bar can be seen, a log gets a line per job
+        task = next(task for task in progress.tasks if task.id == whole)
+        progress.console.print(f"{job.title} is done, {task.completed:.0f} of {task.total:.0f}", highlight=False)
 
 
 def _start_worker(queue: Any, parent: int) -> None:

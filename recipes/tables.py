@@ -4,7 +4,7 @@ Rows are methods, columns conditions, cells mean ± standard deviation with a co
 of how the figures came about stands in the caption: protocol, selection rule, whether the test set was selected on.
 All strings of a table are plain text; each format escapes them.
 
-Public: `Table`, `Row`, `Column`, `Cell`, `to_markdown`, `to_latex`, `to_csv`, `to_html`, `write_tables`.
+Public: `Table`, `Row`, `Column`, `Cell`, `TEST_SET`, `to_markdown`, `to_latex`, `to_csv`, `to_html`, `write_tables`.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Table:
         if self.protocol:
             parts.append(f"Protocol: {self.protocol}")
         if self.selection:
-            parts += [f"Selection: {self.selection}", _TEST_SET[self.selected_on_test]]
+            parts += [f"Selection: {self.selection}", TEST_SET[self.selected_on_test]]
         parts += self.notes
         if any(column.higher_is_better is not None for column in self.columns) and len(self.rows) > 1:
             parts.append("The best of a column is bold")
@@ -99,7 +99,7 @@ class Table:
 
 
 _PER_FLUSH = 10
-_TEST_SET = {
+TEST_SET = {
     False: "The test set was never used for selection.",
     True: "The test set was used for selection, so that figures are too good.",
 }

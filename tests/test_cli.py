@@ -199,6 +199,12 @@ def test_listing_needs_no_matplotlib(monkeypatch, capsys):
     assert "text/keyboard" in capsys.readouterr().out
 
 
+def test_version():
+    result = CliRunner().invoke(commands.app, ["--version"])
+    assert result.exit_code == 0
+    assert result.output == f"{ns.__version__}\n"
+
+
 @pytest.mark.parametrize("name", ["easy_to_hard", "hard_to_easy", "accordion"])
 def test_pictures_of_the_curricula(name):
     scheduler = ns.NoiseScheduler.from_toml(CURRICULA / f"{name}.toml")

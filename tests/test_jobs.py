@@ -26,6 +26,9 @@ def test_jobs_run_once_and_done_ones_not_at_all(tmp_path, workers):
     here = {path.read_text().endswith(f" {os.getpid()}") for path in tmp_path.iterdir()}
     assert here == {workers == 0}
     assert "All" in output.getvalue()
+    told = {line for line in output.getvalue().splitlines() if " is done, " in line}
+    assert {line.split(" is done")[0] for line in told} == {"job 0", "job 2", "job 3"}
+    assert {line.split(", ")[1] for line in told} == {"2 of 4", "3 of 4", "4 of 4"}
 
 
 @pytest.mark.parametrize("workers", [0, 2])

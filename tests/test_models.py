@@ -147,6 +147,11 @@ def test_collate_names_wrong_features(features: dict[str, Any], message: str) ->
         collate([{"features": {"audio": np.ones((3, 5), np.float32)}}, {"features": features}])
 
 
+def test_collate_names_a_sample_without_any_modality() -> None:
+    with pytest.raises(ValueError, match="sample 1 has speech and none of audio, video, text, features"):
+        collate([{"text": None, "label": 1}, {"speech": np.zeros(9, np.float32), "label": 0}])
+
+
 def test_collate_refuses_an_empty_list() -> None:
     with pytest.raises(ValueError, match="empty list"):
         collate([])

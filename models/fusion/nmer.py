@@ -93,7 +93,8 @@ class NMER(Fusion):
         assert output.invariant is not None
         there = torch.stack([output.present[name] for name in self.feature_dims], dim=1)
         gate, added = self.decoder(torch.cat([latent, output.invariant, there], dim=1)).chunk(2, dim=1)
-        return gate.sigmoid() * output.joint + added
+        reconstruction: Tensor = gate.sigmoid() * output.joint + added
+        return reconstruction
 
     def _posteriors(self, output: FusionOutput) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Means and variances per modality, and of their product with the prior."""

@@ -75,7 +75,7 @@ def merge(recipe: Recipe, corpus: Corpus, cache: Cache, plans: Sequence[RunPlan]
 def _selection(task: Task) -> str:
     return (
         f"Weights of the epoch with the best mean {task.selection} on the validation speakers, under the "
-        "conditions that the method is trained for; the test speakers were never used for selection."
+        "conditions that the method is trained for."
     )
 
 

@@ -79,7 +79,7 @@ def merge(recipe: Recipe, plans: Sequence[RunPlan]) -> dict[str, Any]:
 def _selection(task: Task) -> str:
     return (
         f"Weights of the epoch with the best {task.selection} on the validation part, the mean of clean data and of "
-        "the noise that the method is trained under; the test part was never used for selection."
+        "the noise that the method is trained under."
     )
 
 

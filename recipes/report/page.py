@@ -11,6 +11,7 @@ from typing import Any
 from noise_scheduler import NoiseScheduler
 from noise_scheduler.survey import survey
 from recipes.resources import Resources
+from recipes.tables import TEST_SET
 
 from . import charts
 from .gallery import gallery
@@ -336,7 +337,8 @@ def _protocol(results: Results) -> str:
     facts = (
         f"<p><b>Protocol.</b> {text(protocol['name'])}.</p>"
         f"<p><b>Held-out types of noise.</b> {unseen}.</p>"
-        f"<p><b>Selection.</b> {text(protocol['selection'])}</p>"
+        f"<p><b>Selection.</b> {text(protocol['selection'])} "
+        f"{TEST_SET[protocol['selected_on_test']]}</p>"
     )
     if protocol["noisy_levels"]:
         low, high = min(protocol["noisy_levels"]), max(protocol["noisy_levels"])

@@ -48,7 +48,7 @@ def overview(results: Results) -> str:
         for title, condition in (("Clean", "clean"), *means)
     )
     caption = (
-        f"{metric['label']} in per cent, mean over {_runs(results)} with the standard deviation as a thin line; "
+        f"{metric['label']} in per cent, {_averaged(results, 'mean', ', the standard deviation as a thin line')}; "
         f"the dotted mark is chance ({number(100 * chance, 0)} %)."
     )
     return figure(f'<div class="bar-groups">{bars}</div>', caption)
@@ -75,8 +75,8 @@ def score_tables(results: Results) -> str:
             tables.append(score_table(caption, head, rows, scale=scale, decimals=decimals, lowest=lowest))
     note = (
         "<p>a, v, t: audio, video, text. <i>Mean</i> is the mean of a table's conditions (of the six, where avt stands "
-        "beside them), <i>pooled</i> takes all their test views as one set. Mean ± standard deviation over "
-        f"{_runs(results)}; the best of a column is bold.</p>"
+        "beside them), <i>pooled</i> takes all their test views as one set. Cells: "
+        f"{_averaged(results, 'mean ± standard deviation')}; the best of a column is bold.</p>"
     )
     return note + "".join(tables)
 
@@ -113,6 +113,6 @@ def _groups(results: Results) -> dict[str, tuple[str, ...]]:
     return {group: found[group] for group in dict.fromkeys([*(g for g in _DONE if g in found), *found])}
 
 
-def _runs(results: Results) -> str:
+def _averaged(results: Results, what: str, more: str = "") -> str:
     count = len(results["protocol"]["runs"])
-    return "one run" if count == 1 else f"{count} runs"
+    return "one run" if count == 1 else f"{what} over {count} runs{more}"
