@@ -1,9 +1,11 @@
 """Released features: what is judged, under which noise and masks, on which folds; nothing is trained here."""
 
 import re
+import shutil
 import tomllib
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -174,6 +176,19 @@ def test_what_a_method_is_trained_and_selected_under(corpora, tmp_path):
     clean, noisy = selection_schedulers(settings, METHODS["nmer"], total_steps=9)
     assert clean is None
     assert noisy.noises == settings.scheduler(seed=0, total_steps=9).noises
+
+
+def test_a_changed_value_of_any_utterance_is_another_corpus(release, tmp_path):
+    changed = tmp_path / "mmin"
+    shutil.copytree(release / "mmin", changed)
+    file = changed / "A" / "comparE.h5"
+    recipe = iemocap_features.RECIPE
+    before = plan_of({recipe.name: (recipe, mmin.read(changed))}, tmp_path).corpus_digest
+    with h5py.File(file, "r+") as held:
+        key = sorted(held)[17]
+        held[key][0, 0] += 1
+    after = plan_of({recipe.name: (recipe, mmin.read(changed))}, tmp_path).corpus_digest
+    assert before != after
 
 
 def test_features_are_standardised_by_the_training_part(corpora, tmp_path):

@@ -34,8 +34,6 @@ from recipes.released.sequences import scales_job
 from recipes.released.settings import ReleasedSettings
 from recipes.settings import SettingsError
 
-_HASHED_UTTERANCES = 64
-
 
 def main(recipe: Recipe, arguments: Sequence[str] | None = None) -> int:
     """Run a recipe; gives the exit code: 0 done, 2 wrong input, 130 interrupted."""
@@ -95,14 +93,14 @@ def plans_of(recipe: Recipe, corpus: FeatureCorpus, settings: ReleasedSettings, 
 
 
 def _digest(corpus: FeatureCorpus) -> str:
-    """16 hexadecimal digits that stand for ids, labels, folds and the features of some utterances."""
+    """16 hexadecimal digits that stand for ids, labels, folds and all features."""
     found = hashlib.blake2b(digest_size=8)
     found.update("\n".join(corpus.ids).encode())
     found.update(np.ascontiguousarray(corpus.labels).tobytes())
     for fold in corpus.folds:
         for rows in (fold.train, fold.val, fold.test):
             found.update(rows.tobytes() + b"|")
-    for row in range(0, len(corpus), -(-len(corpus) // _HASHED_UTTERANCES)):
+    for row in range(len(corpus)):
         for values in corpus[row]["features"].values():
             found.update(values.tobytes())
     return found.hexdigest()
