@@ -51,7 +51,7 @@ def convolved(wave: Wave, response: Wave, lead: int = 0) -> Wave:
 
 
 def _blocks(samples: int, response: int) -> int:
-    """In how many blocks a wave is transformed: as many as are done at once, or a multiple, unless they overlap much."""
+    """In how many blocks a wave is cut: as many as are transformed at once, or a multiple, unless they overlap much."""
     if 4 * response > 3 * samples:
         return 1
     return _AT_ONCE * max(1, round(samples / (_AT_ONCE * max(_SHORTEST_BLOCK, 2 * response))))
