@@ -16,6 +16,7 @@ Public: `check`, `SampleError`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -78,7 +79,7 @@ def _check_audio(x: np.ndarray, context: Mapping[str, Any], where: str) -> None:
         raise SampleError(f"{where}audio must have shape (samples,) or (channels, samples), not {x.shape}")
     if x.ndim == 2 and x.shape[0] > 64 and x.shape[0] > x.shape[1]:
         raise SampleError(f"{where}audio of shape {x.shape} seems to be (samples, channels); transpose it")
-    if not np.isfinite(x).all():
+    if not _all_finite(x):
         raise SampleError(f"{where}audio holds NaN or infinite samples; repair or drop the recording")
     if "sample_rate" not in context:
         raise SampleError(f"{where}audio needs its sample_rate in Hz beside it")
@@ -90,8 +91,16 @@ def _check_feature(x: np.ndarray, where: str) -> None:
         raise SampleError(f"{where}feature must be float32, not {x.dtype}; convert it first")
     if x.ndim != 2:
         raise SampleError(f"{where}feature must have shape (T, D), not {x.shape}")
-    if not np.isfinite(x).all():
+    if not _all_finite(x):
         raise SampleError(f"{where}feature holds NaN or infinite values; repair or drop the sample")
+
+
+def _all_finite(x: np.ndarray) -> bool:
+    """Whether no value is NaN or infinite: the sum of squares is finite then, unless it overflows."""
+    flat = x.reshape(-1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = np.dot(flat, flat)
+    return math.isfinite(squares) or bool(np.isfinite(x).all())
 
 
 def _check_rate(name: str, value: Any, where: str, meaning: str) -> None:

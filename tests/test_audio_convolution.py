@@ -18,13 +18,10 @@ def expected(wave: np.ndarray, response: np.ndarray, lead: int) -> np.ndarray:
 @pytest.mark.parametrize("lead", [0, 7])
 @pytest.mark.parametrize("shape", [(1,), (3,), (2000,), (2, 1777)])
 @pytest.mark.parametrize("length", [8, 300, 4000])
-@pytest.mark.parametrize(
-    ("small", "large"), [((1 << 13, 1 << 15), 1 << 20), ((64, 256), 1024), ((700, 900), 2000), ((16, 16), 10_000)]
-)
-def test_agrees_with_the_sum_written_out_whole_and_in_blocks(monkeypatch, shape, length, lead, small, large):
-    monkeypatch.setattr(convolution, "_SMALL_SIZES", small)
-    monkeypatch.setattr(convolution, "_LARGE_SIZE", large)
-    monkeypatch.setattr(convolution, "_ROWS", 3)
+@pytest.mark.parametrize(("shortest", "fits"), [(1 << 13, 1 << 15), (64, 1 << 15), (64, 100), (16, 16)])
+def test_agrees_with_the_sum_written_out_in_few_blocks_and_in_many(monkeypatch, shape, length, lead, shortest, fits):
+    monkeypatch.setattr(convolution, "_SHORTEST_BLOCK", shortest)
+    monkeypatch.setattr(convolution, "_FITS_CACHE", fits)
     wave = stream(1).standard_normal(shape, dtype=np.float32)
     response = stream(2).standard_normal(length, dtype=np.float32)
     wet = convolved(wave, response, lead)

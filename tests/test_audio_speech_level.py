@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from noise_scheduler.audio.speech_level import active_level_dbov, active_power
+from noise_scheduler.audio.speech_level import active_level_dbov, active_power, energy
 from noise_scheduler.testing import example_samples
 
 
@@ -98,3 +98,9 @@ def test_any_sample_rate(sample_rate):
     rng = np.random.Generator(np.random.Philox(1))
     wave = rng.standard_normal(5000, dtype=np.float32)
     assert math.isfinite(active_level_dbov(wave, sample_rate))
+
+
+@pytest.mark.parametrize("shape", [(1,), (1023,), (1024,), (5000,), (2, 3000)])
+def test_energy_is_the_sum_of_squares(shape):
+    wave = np.random.Generator(np.random.Philox(3)).standard_normal(shape, dtype=np.float32)
+    assert energy(wave) == pytest.approx(np.square(wave, dtype=np.float64).sum(), rel=1e-6)

@@ -46,3 +46,15 @@ def test_the_error_names_the_modality(utterance):
 def test_level_outside_its_range(level):
     with pytest.raises(ValueError, match="level must be a number"):
         ns.corrupt("a", "text/missing", level=level)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("fault", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("usual", [0.1, 1e30])
+@pytest.mark.parametrize("shape", [(50_000,), (2, 25_000)])
+def test_one_value_that_is_not_finite_is_found_among_loud_ones_too(fault, usual, shape):
+    wave = np.full(shape, usual, np.float32)
+    ns.corrupt(wave, "audio/missing", level=1, sample_rate=16000)
+    wave[..., -3] = fault
+    with pytest.raises(ns.SampleError, match="NaN"):
+        ns.corrupt(wave, "audio/missing", level=1, sample_rate=16000)

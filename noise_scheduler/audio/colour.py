@@ -150,11 +150,15 @@ def _block(shape: tuple[int, ...], sample_rate: float, rng: np.random.Generator,
 
 def _amplitudes(gain: Gain, size: int, sample_rate: float, low_cut_hz: float) -> Wave:
     """What the real and the imaginary part of each bin of an FFT of `size` are multiplied by, one after the other."""
-    amplitudes = np.zeros((size // 2 + 1, 2), np.float32)
+    bins = size // 2 + 1
+    amplitudes = np.zeros(2 * bins, np.float32)
     lowest = max(1, math.ceil(low_cut_hz * size / sample_rate))
-    hertz = np.arange(lowest, len(amplitudes), dtype=np.float32) * np.float32(sample_rate / size)
-    amplitudes[lowest:] = (gain(hertz) * np.float32(math.sqrt(size / 2)))[:, None]
-    return amplitudes.reshape(-1)
+    hertz = np.arange(lowest, bins, dtype=np.float32)
+    hertz *= np.float32(sample_rate / size)
+    real, imaginary = amplitudes[2 * lowest :: 2], amplitudes[2 * lowest + 1 :: 2]
+    np.multiply(gain(hertz), np.float32(math.sqrt(size / 2)), out=real)
+    imaginary[:] = real
+    return amplitudes
 
 
 _kept_amplitudes = lru_cache(maxsize=8)(_amplitudes)  # of at most 2 MB each

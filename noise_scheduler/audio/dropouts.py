@@ -50,9 +50,10 @@ class Dropouts:
         blocks = in_blocks(wave, step)
         lost = gilbert(blocks.shape[-2] + 1, loglerp(self.lost_share_range, level), self.mean_gap_ms / step_ms, rng)
         before, after = lost[:-1], lost[1:]
-        ramp = np.arange(step, dtype=np.float32) / np.float32(step)
         blocks[..., before & after, :] = 0
-        blocks[..., before > after, :] *= ramp
-        blocks[..., before < after, :] *= 1 - ramp
+        ramp = np.arange(step, dtype=np.float32) / np.float32(step)
+        edges = np.flatnonzero(before != after)
+        blocks[..., edges, :] *= np.stack([1 - ramp, ramp]).take(before[edges], 0)
         noisy = from_blocks(blocks, wave.shape[-1])
-        return noisy, {"loss_rate": float(lost.mean()), "mean_burst_ms": mean_run(lost) * step_ms}
+        loss_rate = int(np.count_nonzero(lost)) / len(lost)
+        return noisy, {"loss_rate": loss_rate, "mean_burst_ms": mean_run(lost) * step_ms}

@@ -1,6 +1,6 @@
 """Quantities that change slowly beside a wave: random at knots, straight in between.
 
-Public: `first_order`, `between_knots`, `knots_for`.
+Public: `first_order`, `between_knots`, `times_gain`, `knots_for`.
 """
 
 from __future__ import annotations
@@ -35,9 +35,13 @@ def between_knots(knots: Wave, step: int, samples: int) -> Wave:
         samples: how many values are wanted.
     """
     ramp = np.arange(step, dtype=np.float32) / np.float32(step)
-    lines = np.einsum("i,j->ij", np.diff(knots), ramp)  # faster than broadcasting over short rows
-    lines += knots[:-1, None]
-    return np.ascontiguousarray(lines.reshape(-1)[:samples])
+    lines = np.stack([knots[:-1], np.diff(knots)], 1) @ np.stack([np.ones_like(ramp), ramp])
+    return lines.reshape(-1)[:samples]
+
+
+def times_gain(wave: Wave, gain: Wave) -> Wave:
+    """The wave times a gain (samples,) that is the same in all channels; of one channel, in the gain's memory."""
+    return np.multiply(wave, gain, out=gain if wave.ndim == 1 else None)
 
 
 def knots_for(step: int, samples: int) -> int:

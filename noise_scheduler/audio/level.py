@@ -17,7 +17,7 @@ from ..path import Range, check_number, check_range, lerp
 from ..registry import register
 from .amplitude import peak_of
 from .background import white
-from .envelope import between_knots, knots_for
+from .envelope import between_knots, knots_for, times_gain
 from .speech_level import active_power, energy
 
 Wave = npt.NDArray[np.float32]
@@ -54,14 +54,13 @@ class Gain:
     ) -> tuple[Wave, dict[str, float]]:
         gain_db = -lerp(self.loss_db_range, level)
         gain = 10 ** (gain_db / 20)
-        quiet = wave * np.float32(gain)
+        quiet = wave * (np.float32(gain) * _GRID)  # in steps
         noisy = white(wave.shape, rng)
-        noisy *= np.float32(10 ** (self.noise_floor_dbov / 20))
+        noisy *= np.float32(10 ** (self.noise_floor_dbov / 20)) * _GRID
         noisy += quiet
-        noisy *= _GRID
         np.rint(noisy, out=noisy)
+        added = energy(np.subtract(noisy, quiet, out=quiet)) / wave.size / float(_GRID) ** 2
         noisy *= 1 / _GRID
-        added = energy(np.subtract(noisy, quiet, out=quiet)) / wave.size
         speech = active_power(wave, sample_rate) * gain**2
         achieved = {"gain_db": gain_db}
         if speech > 0 and added > 0:
@@ -98,8 +97,8 @@ class Fading:
         step = max(1, round(sample_rate / max(_STEPS_PER_S, _STEPS_PER_KNOT * _STEPS_PER_FADE * self.fades_per_s)))
         steps = knots_for(step, wave.shape[-1])
         loss_db = lerp(self.fade_db_range, level) * _wandering(steps, self.fades_per_s * step / sample_rate, rng)
-        noisy = wave * between_knots((10 ** (loss_db / -20)).astype(np.float32), step, wave.shape[-1])
-        return noisy, {"fade_db": float(loss_db.max()), "mean_loss_db": float(loss_db.mean())}
+        gain = between_knots(np.exp(loss_db * (math.log(10) / -20)).astype(np.float32), step, wave.shape[-1])
+        return times_gain(wave, gain), {"fade_db": float(loss_db.max()), "mean_loss_db": float(loss_db.mean())}
 
 
 @register("audio/dc_offset")
@@ -139,9 +138,9 @@ def _wandering(steps: int, fades_per_step: float, rng: np.random.Generator) -> n
     share = at - before
     draws = rng.standard_normal(int(before[-1]) + 4)
     # Cubic B-spline through independent draws: continuous curvature, and a variance that is divided out.
-    weights = np.stack(
-        [(1 - share) ** 3, 3 * share**3 - 6 * share**2 + 4, 3 * share * (1 + share - share**2) + 1, share**3]
-    )
-    curve = sum(weight * draws[before + place] for place, weight in enumerate(weights))
-    curve /= np.sqrt(np.square(weights).sum(0))
+    square, left = share * share, 1 - share
+    cube = square * share
+    weights = np.stack([left * left * left, 3 * cube - 6 * square + 4, 3 * (share + square - cube) + 1, cube])
+    curve = np.einsum("ij,ij->j", weights, draws[before + np.arange(4)[:, None]])
+    curve /= np.sqrt(np.einsum("ij,ij->j", weights, weights))
     return np.asarray(need("scipy.special", extra="audio").ndtr(curve))

@@ -27,7 +27,7 @@ from .amplitude import at_power_of
 from .background import add_noise
 from .colour import coloured
 from .convolution import convolved
-from .envelope import between_knots, knots_for
+from .envelope import between_knots, knots_for, times_gain
 
 Wave = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -101,7 +101,8 @@ class RandomGainCurve:
     ) -> tuple[Wave, dict[str, float]]:
         """Change the volume of a wave (samples,) or (channels, samples), float32."""
         deviation_db = loglerp(self.deviation_db_range, level) * fade_in(level)
-        noisy = wave * _gain_over_time(rng, wave.shape[-1], deviation_db, self.time_constant_s, sample_rate)
+        gain = _gain_over_time(rng, wave.shape[-1], deviation_db, self.time_constant_s, sample_rate)
+        noisy = times_gain(wave, gain)
         return at_power_of(wave, noisy), {"deviation_db": deviation_db}
 
 
@@ -137,7 +138,7 @@ class TimeFrequencyMask:
         top_mel = math.log1p(sample_rate / 2 / _MEL_BREAK_HZ)
         bands = _MEL_BREAK_HZ * np.expm1(_masks(rng, _BAND_MASKS, share) * top_mel)
         hertz, passed = _outside(bands, _EDGE_HZ, sample_rate / 2)
-        return _filtered(wave * kept, hertz, passed, sample_rate), {"masked": masked}
+        return _filtered(times_gain(wave, kept), hertz, passed, sample_rate), {"masked": masked}
 
 
 @register("audio/random_noise", stage="scene")

@@ -72,7 +72,8 @@ def _there_and_back(wave: Wave, ratio: float) -> Wave:
     """The wave through the filter of a converter to `ratio` times its rate, once on the way there and once back."""
     half = math.ceil(_ZERO_CROSSINGS / (ratio * _ROLL_OFF))
     places = np.arange(half + 1)
-    response = np.sinc(places * ratio * _ROLL_OFF) * np.kaiser(2 * half + 1, _BETA)[half:]
+    taper = need("scipy.special", extra="audio").i0(_BETA * np.sqrt(1 - (places / half) ** 2))
+    response = np.sinc(places * ratio * _ROLL_OFF) * taper
     response /= response[0] + 2 * response[1:].sum()
 
     def magnitude(size: int) -> Wave:

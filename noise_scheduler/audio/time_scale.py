@@ -20,6 +20,7 @@ References:
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,7 @@ _POLYNOMIALS = np.linalg.inv(np.vander(_NODES, increasing=True))  # each is 1 at
 _RUN = 16
 _KAISER_BETA = 5.5
 _PASSBAND = 0.97
-_BLOCK = 1 << 13
+_BLOCK = 1 << 15
 
 _WINDOW_S = 0.032
 _SEARCH_S = 0.00625  # to either side: together the period of 80 Hz
@@ -157,15 +158,18 @@ def _kernels(rate: float, cutoff: float, half: int) -> Wave:
     read_at = half - 1 + _NODES[:, None] + np.arange(_RUN) * rate
     i0 = need("scipy.special", extra="audio").i0
     distance = np.arange(window)[:, None, None] - read_at
-    taper = i0(_KAISER_BETA * np.sqrt(np.clip(1 - (distance / half) ** 2, 0, None)))
-    kernels = np.where(np.abs(distance) < half, np.sinc(cutoff * distance) * taper, 0)
+    reached = np.abs(distance) < half
+    near = distance[reached]
+    kernels = np.zeros(distance.shape)
+    kernels[reached] = np.sinc(cutoff * near) * i0(_KAISER_BETA * np.sqrt(1 - (near / half) ** 2))
     normalised: Wave = (kernels / kernels.sum(0)).reshape(window, -1).astype(np.float32)
     return normalised
 
 
 def _shares(place: npt.NDArray[np.float64]) -> Wave:
     """Share of each node in what lies between the nodes, (places, nodes), after Lagrange."""
-    square = place * place
-    powers = np.stack([np.ones_like(place), place, square, square * place, square * square], 1)
-    shares: Wave = (powers @ _POLYNOMIALS).astype(np.float32)
+    powers = np.ones((len(_NODES), len(place)))
+    for before, power in pairwise(powers):
+        np.multiply(before, place, out=power)
+    shares: Wave = (powers.T @ _POLYNOMIALS).astype(np.float32)
     return shares

@@ -277,6 +277,7 @@ def _curve_unless_ranged(reference: str, noise: Any) -> tuple[Curve | None, bool
     return curve, set(changed) <= _NEUTRAL
 
 
+@lru_cache(maxsize=256)
 def _parted(reference: str) -> tuple[str, str]:
     """Name and digest of ``NAME@DIGEST``; the digest is empty where there is none."""
     match = re.fullmatch(r"(.*)@([0-9a-f]{16})", reference, re.DOTALL)

@@ -49,7 +49,8 @@ class RandomLetters:
             )
 
     def __call__(self, text: str, level: float, rng: np.random.Generator) -> tuple[str, dict[str, float]]:
-        kept = self.deletion_share + self.insertion_share  # from this choice on, the letter is substituted
+        dropped, inserted = self.deletion_share, self.insertion_share
+        kept = dropped + inserted  # from this choice on, the letter is substituted
         characters = list(text)
         plain = text.isascii()
         changed = 0
@@ -58,10 +59,10 @@ class RandomLetters:
             substitutes, insertions = _wrong(letter)
             if not substitutes or not (plain or not extends(text[place + 1 : place + 2])):
                 continue
-            if choice < self.deletion_share:
+            if choice < dropped:
                 characters[place] = ""
             elif choice < kept:
-                share = (choice - self.deletion_share) / self.insertion_share
+                share = (choice - dropped) / inserted
                 characters[place] = insertions[int(share * len(insertions))]
             else:
                 share = (choice - kept) / (1 - kept)

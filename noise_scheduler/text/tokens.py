@@ -67,7 +67,7 @@ def hits(rng: np.random.Generator, count: int, rate: float) -> tuple[list[int], 
     """
     chance = rng.random(count)
     places = (chance >= 1 - rate).nonzero()[0]
-    return places.tolist(), (chance[places] * 2.0**20 % 1).tolist()  # the bits below the twentieth choose
+    return places.tolist(), np.modf(chance[places] * 2.0**20)[0].tolist()  # the bits below the twentieth choose
 
 
 def hit_places(rng: np.random.Generator, count: int, rate: float) -> list[int]:

@@ -194,18 +194,20 @@ class _Writer:
         extra = [""] * (count + 1)
         if self.inserted[count]:
             extra[count] = self._insertion(self.inserted[count], self._after(-1))
+        fates_and_end = [*self.fates, _KEPT]
         place = 0
         while place < count:
             fate = self.fates[place]
+            following = _KEPT if self.inserted[place] else fates_and_end[place + 1]  # across whose boundary it is heard
             if fate == _KEPT:
                 self.before = self.words[place].rank
-            elif fate == _DELETED and self._boundary(place, _SUBSTITUTED):
+            elif fate == _DELETED and following == _SUBSTITUTED and self.draw() < self.boundary:
                 place = self._merge(written, place)
             elif fate == _DELETED:
                 written[place] = ""
-            elif self._boundary(place, _DELETED):
+            elif following == _DELETED and self.draw() < self.boundary:
                 place = self._merge(written, place)
-            elif self._boundary(place, _SUBSTITUTED, _SHIFTED):
+            elif following == _SUBSTITUTED and self.draw() < _SHIFTED * self.boundary:
                 place = self._shift(written, place)
             elif self.inserted[place]:
                 written[place] = self._lengthened(place)
@@ -216,15 +218,6 @@ class _Writer:
                 extra[place] = self._insertion(self.inserted[place], self._after(place))
             place += 1
         return Errors(written, extra, *counts)
-
-    def _boundary(self, place: int, following: int, share: float = 1.0) -> bool:
-        """Whether this word and the next one, which must have that fate, are heard across their boundary."""
-        return (
-            place + 1 < len(self.fates)
-            and self.fates[place + 1] == following
-            and not self.inserted[place]
-            and self.draw() < share * self.boundary
-        )
 
     def _merge(self, written: list[Written], place: int) -> int:
         """One word for this one and the next; gives the place of the latter."""

@@ -90,7 +90,10 @@ def transcribe(
     if made is None:
         return "", _achieved(count, 0, count, 0)
     if made.written:
-        text = _rewritten(text, spoken, made)
+        pieces = _pieces(text, tokens)
+        first = 0 if pieces[0] else 2  # the latter where the text begins with white space
+        places = [first + 2 * place for place, word in enumerate(words) if word.spoken]
+        text = _rewritten(text, pieces, places, spoken, made)
     return text, _achieved(count, made.substitutions, made.deletions, made.insertions)
 
 
@@ -100,10 +103,8 @@ def _uniform(rng: np.random.Generator, words: int) -> Draw:
     return chain(rng.random(16 + 2 * words).tolist(), iter(scalar, None)).__next__
 
 
-def _rewritten(text: str, words: list[Word], made: Errors) -> str:
-    """The text, which has these spoken words, with them as they were written."""
-    pieces = _pieces(text)
-    places = [2 * place for place, word in enumerate(map(word_of, pieces[::2])) if word.spoken]
+def _rewritten(text: str, pieces: list[str], places: list[int], words: list[Word], made: Errors) -> str:
+    """The text, which has these spoken words at these places among its pieces, with them as they were written."""
     has_capitals = not text.islower()
     before = made.inserted[-1]
     nothing_yet = not any(map(str.strip, pieces[: places[0]]))
@@ -123,9 +124,8 @@ def _rewritten(text: str, words: list[Word], made: Errors) -> str:
     return "" if nothing_yet and not any(map(str.strip, pieces)) else "".join(pieces)
 
 
-def _pieces(text: str) -> list[str]:
-    """Words and white space in turn."""
-    tokens = text.split()
+def _pieces(text: str, tokens: list[str]) -> list[str]:
+    """Words, which are the tokens, and white space in turn."""
     if " ".join(tokens) != text:
         return _SPACE.split(text)
     pieces = [" "] * (2 * len(tokens) - 1)
