@@ -4,7 +4,7 @@ import hashlib
 
 import noise_scheduler as ns
 
-EXPECTED = "97a354130e09aade06a28a501eea9dde"
+EXPECTED = "ca3be08056683a43198ec6a99c0aa462"
 NOISES = {"feature": ["feature/missing", "feature/beta_schedule"], "text": ["text/word_loss", "text/missing"]}
 
 

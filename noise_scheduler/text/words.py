@@ -18,7 +18,7 @@ _TOKENS = re.compile(r"(\S+)")
 _PHRASE_LENGTHS = (0.8, 0.95)  # up to the first chance one word is repeated, up to the second two, beyond three
 
 
-@register("text/repetition", stage="source")
+@register("text/repetition", stage="source", version=2)
 @dataclass(frozen=True, slots=True)
 class Repetition:
     """Say words and short phrases again before going on: *I I think that we that we should go*.
@@ -26,14 +26,15 @@ class Repetition:
     At each word the speaker goes back with the same probability, and again with the same, so that the number of
     repeats is geometric; with the word its punctuation is not repeated. Four of five repeats are of one word, the
     others of two or three, not across punctuation. The rate rises along `repeats_per_word_range` with the level, in
-    equal ratios. Conversation has about .015; recognisers that loop have several.
+    equal ratios. Conversation has about .015, the severest stuttering half a repeat per word: what is said again takes
+    no word away, so that the noise stays mild.
 
     Source: Bortfeld, Leon, Bloom, Schober and Brennan, "Disfluency rates in conversation", Language and Speech 44(2),
     2001 (repeats per word); Shriberg, "Preliminaries to a theory of speech disfluencies", 1994 (most repeats are of one
-    word).
+    word); Riley, "Stuttering severity instrument", 4th edition, 2009 (its top score begins at 22 % of syllables).
     """
 
-    repeats_per_word_range: tuple[float, float] = (0.01, 12.0)
+    repeats_per_word_range: tuple[float, float] = (0.01, 1.0)
     """Mean number of repeats per word, at level 0 (where it fades to none) and at level 1; from .0001 to 30."""
 
     def __post_init__(self) -> None:
