@@ -35,7 +35,7 @@ def between_knots(knots: Wave, step: int, samples: int) -> Wave:
         samples: how many values are wanted.
     """
     ramp = np.arange(step, dtype=np.float32) / np.float32(step)
-    lines = np.stack([knots[:-1], np.diff(knots)], 1) @ np.stack([np.ones_like(ramp), ramp])
+    lines: Wave = np.stack([knots[:-1], np.diff(knots)], 1) @ np.stack([np.ones_like(ramp), ramp])
     return lines.reshape(-1)[:samples]
 
 

@@ -30,8 +30,8 @@ from .light import grid_shape
 
 _SIDE = 224
 _TAPS = 5
+_TAPS_APART = 28  # of the taps of a filter in the shorter side
 _WAVES = 5
-_COLOUR_SHARE = 0.6  # of a tone curve's variance, what belongs to one channel alone
 _BANDS = 9  # octaves of spatial frequency
 _LOG_BAND_SPREAD = 0.7
 _CHAINS = 3
@@ -41,18 +41,21 @@ Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
 
-@register("image/random_filter")
+@register("image/random_filter", version=2)
 @dataclass(frozen=True, slots=True)
 class RandomFilter:
-    """Convolve the picture with the unit impulse plus a small random kernel of sum zero.
+    """Convolve the picture with the unit impulse plus a random kernel of sum zero.
 
-    The norm of the random 5 × 5 kernel rises along `kernel_norm_range`; flat areas stay as they are. On a clip the
-    kernel changes smoothly.
+    The kernel has 5 × 5 taps, 1/28 of the shorter side apart, so that it acts on shapes as on textures, which a kernel
+    of neighbouring pixels leaves as they are. Its norm rises along `kernel_norm_range`; flat areas stay as they are. On
+    a clip the kernel changes smoothly.
     Achieved: `kernel_norm`, the root of the sum of squares of the random kernel.
-    Source: the spectral primitive of PRIME, Modas et al., ECCV 2022.
+    Source: the spectral primitive of PRIME, Modas et al., ECCV 2022; Xu et al., "Robust and generalizable visual
+    representation learning via random convolutions", ICLR 2021, on what the size of the kernel does; taps apart as in
+    the algorithme à trous, Holschneider et al., in Wavelets, 1989.
     """
 
-    kernel_norm_range: Range = (0.02, 40.0)
+    kernel_norm_range: Range = (0.02, 10.0)
     """Norm of the random kernel beside an impulse of norm 1 (mild, extreme). Level moves along it in equal ratios,
     and below level .05 to nothing at 0."""
     time_constant_s: float | Held = 0.6
@@ -72,7 +75,6 @@ class RandomFilter:
         first_frame: int = 0,
     ) -> tuple[npt.NDArray[np.uint8], dict[str, float]]:
         """Filter an image (H, W, C) or a clip (T, H, W, C), uint8."""
-        cv2 = need("cv2", extra="image")
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
         norm = loglerp(self.kernel_norm_range, level) * fade_in(level)
         taps = smooth_paths(
@@ -82,24 +84,23 @@ class RandomFilter:
         for frame, kernel, out in zip(frames, np.ascontiguousarray(taps.T), noisy, strict=True):
             kernel = kernel - kernel.mean()
             kernel = (norm / np.linalg.norm(kernel) * kernel).reshape(_TAPS, _TAPS)
-            difference = cv2.filter2D(_coarse(frame), cv2.CV_32F, kernel, borderType=cv2.BORDER_REFLECT_101)
-            out[...] = _added(frame, difference)
+            out[...] = _added(frame, _filtered(_coarse(frame), kernel))
         return noisy.reshape(image.shape), {"kernel_norm": norm}
 
 
-@register("image/random_tone")
+@register("image/random_tone", version=2)
 @dataclass(frozen=True, slots=True)
 class RandomTone:
-    """Bend the tone curve of each colour channel by a random sum of a few sines.
+    """Bend the tone curve of each colour channel by a random sum of a few sines of its own.
 
     The root mean square departure of the curves from the straight line rises along `departure_range`; black and white
-    keep their places. Mild curves rise throughout, extreme ones fold the grey levels. On a clip the curves change
-    smoothly.
+    keep their places. Mild curves rise throughout, extreme ones fold the grey levels; beyond, they would only be steps
+    between black and white. On a clip the curves change smoothly.
     Achieved: `departure`, over the curves, before they are clipped at black and white.
     Source: the colour primitive of PRIME, Modas et al., ECCV 2022.
     """
 
-    departure_range: Range = (0.004, 4.0)
+    departure_range: Range = (0.004, 0.8)
     """Root mean square departure (mild, extreme) as a fraction of full scale. Level moves along it in equal ratios,
     and below level .05 to nothing at 0."""
     time_constant_s: float | Held = 0.6
@@ -123,15 +124,14 @@ class RandomTone:
         channels = frames.shape[3]
         departure = loglerp(self.departure_range, level) * fade_in(level)
         paths = smooth_paths(
-            rng, 4 * _WAVES, len(frames), fps=fps, time_constant_s=self.time_constant_s, first_frame=first_frame
+            rng, channels * _WAVES, len(frames), fps=fps, time_constant_s=self.time_constant_s, first_frame=first_frame
         )
         orders = np.arange(1, _WAVES + 1)
         grey = np.arange(256) / 255
         waves = np.sin(np.pi * orders * grey[:, None])  # (256, waves)
-        weights = np.ascontiguousarray(paths.T).reshape(-1, 4, _WAVES) / orders
-        weights = math.sqrt(1 - _COLOUR_SHARE) * weights[:, :1] + math.sqrt(_COLOUR_SHARE) * weights[:, 1:]
+        weights = np.ascontiguousarray(paths.T).reshape(-1, channels, _WAVES) / orders
         noisy = np.empty_like(frames)
-        for frame, of_channels, out in zip(frames, weights[:, :channels], noisy, strict=True):
+        for frame, of_channels, out in zip(frames, weights, noisy, strict=True):
             bend = waves @ of_channels.T
             bend *= departure / math.sqrt(float((bend**2).mean()))
             curve = np.rint(255 * np.clip(grey[:, None] + bend, 0, 1)).astype(np.uint8)
@@ -208,7 +208,7 @@ class RandomSpectrum:
         return noisy.reshape(image.shape), {"relative_error": error}
 
 
-@register("image/random_mix")
+@register("image/random_mix", version=2)
 @dataclass(frozen=True, slots=True)
 class RandomMix:
     """Mix the picture with the average of three random chains of primitives.
@@ -223,7 +223,7 @@ class RandomMix:
     share_range: Range = (0.01, 1.0)
     """Share of the perturbed average in the result (mild, extreme); level moves along it linearly, and below level .05
     to nothing at 0."""
-    strength_range: Range = (0.7, 1.0)
+    strength_range: Range = (0.85, 1.0)
     """Levels of the primitives in a chain (least, greatest), whatever the level of the mixture."""
     time_constant_s: float | Held = 0.6
     """On a clip, seconds over which the primitives stay much the same, or "held"."""
@@ -263,6 +263,31 @@ class RandomMix:
             "".join("ftsw"[choice] for choice in chain[:length]) for chain, length in zip(choices, lengths, strict=True)
         )
         return noisy, {"share": share, "chains": names}
+
+
+def _filtered(frame: npt.NDArray[np.uint8], kernel: Doubles) -> Floats:
+    """A picture (H, W, C) correlated with a kernel whose taps stand apart, mirrored at the border."""
+    cv2 = need("cv2", extra="image")
+    height, width, channels = frame.shape
+    apart = max(1, round(min(height, width) / _TAPS_APART))
+    margin = apart * (_TAPS // 2)
+    rows, columns = (-(-side // apart) for side in (height, width))
+    mirrored = cv2.copyMakeBorder(
+        frame,
+        margin,
+        margin + rows * apart - height,
+        margin,
+        margin + columns * apart - width,
+        cv2.BORDER_REFLECT_101,
+    )
+    # Pixels that stand `apart` from each other are neighbours in the picture of every such row and column.
+    seen = rows + _TAPS - 1, columns + _TAPS - 1
+    phases = mirrored.reshape(seen[0], apart, seen[1], apart * channels).transpose(1, 0, 2, 3)
+    filtered = np.stack([cv2.filter2D(phase, cv2.CV_32F, kernel) for phase in np.ascontiguousarray(phases)])
+    inner = slice(_TAPS // 2, -(_TAPS // 2))
+    filtered = filtered.reshape(apart, *seen, apart * channels)[:, inner, inner]
+    whole: Floats = filtered.transpose(1, 0, 2, 3).reshape(rows * apart, columns * apart, channels)
+    return whole[:height, :width]
 
 
 def _coarse(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

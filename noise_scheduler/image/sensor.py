@@ -126,7 +126,7 @@ class GaussianNoise:
         return _in_blocks(image, add, rng, first_frame), {"sigma": sigma}
 
 
-@register("image/speckle_noise")
+@register("image/speckle_noise", version=2)
 @dataclass(frozen=True, slots=True)
 class SpeckleNoise:
     """Multiply the light by the speckle of coherent illumination: laser, radar, ultrasound.
@@ -139,12 +139,12 @@ class SpeckleNoise:
     Hilferty, 1931).
     """
 
-    contrast_range: Range = (0.05, 3.0)
+    contrast_range: Range = (0.05, 4.0)
     """Contrast of the speckle (mild, extreme): standard deviation of the light over its mean. Level moves along it in
     equal ratios."""
 
     def __post_init__(self) -> None:
-        check_range("contrast_range", self.contrast_range, 1e-4, 3.0)
+        check_range("contrast_range", self.contrast_range, 1e-4, 4.0)
 
     def __call__(
         self, image: Pixels, level: float, rng: np.random.Generator, *, fps: float = 25.0, first_frame: int = 0
