@@ -44,7 +44,7 @@ MOST_DEVIATION, MEAN_DEVIATION, MOST_SPREAD = 0.05, 0.02, 0.12
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--profile", choices=CORPORA, action="append", help="instead of all")
-    parser.add_argument("--noises", default="*", help="glob pattern; nothing is written unless it is '*'")
+    parser.add_argument("--noises", default="*", help="glob pattern; the other noises keep their figures")
     arguments = parser.parse_args()
     figures = known()
     for name in arguments.profile or CORPORA:
@@ -52,14 +52,15 @@ def main() -> None:
         names = [noise for noise in profile.curves if fnmatch(noise, arguments.noises)]
         corpus = read_corpus(profile.kind, Path("data/corpora") / CORPORA[name] / "held_out", most=1000)
         means, spreads = measured(name, profile.kind, names, corpus)
-        rows = {noise: row(profile, noise, means[noise], spreads[noise]) for noise in names}
+        found = {noise: row(profile, noise, means[noise], spreads[noise]) for noise in names}
+        found = figures.get(name, {}).get("noises", {}) | found
+        rows = {noise: found[noise] for noise in profile.curves if noise in found}
         figures[name] = {"samples": len(corpus), "summary": summary(rows.values()), "noises": rows}
         print("\n".join(table(name, figures[name])))
-    if arguments.noises == "*":
-        figures = {name: figures[name] for name in CORPORA if name in figures}
-        text = "\n".join(line for name, found in figures.items() for line in table(name, found)) + "\n"
-        write_whole(measure.RESULTS / "calibration.md", text.encode())
-        print(f"written: {measure.write('calibration', figures)}")
+    figures = {name: figures[name] for name in CORPORA if name in figures}
+    text = "\n".join(line for name, found in figures.items() for line in table(name, found)) + "\n"
+    write_whole(measure.RESULTS / "calibration.md", text.encode())
+    print(f"written: {measure.write('calibration', figures)}")
 
 
 def known() -> dict[str, Any]:

@@ -70,6 +70,16 @@ def test_filter_is_a_convolution_with_spaced_taps_of_the_declared_norm(height, w
         expected = image + np.einsum("ij,ijchw->hwc", kernel, seen)
         noisy, _ = apply("image/random_filter", image, 1.0, seed=seed, **options)
         assert np.abs(noisy - expected).max() < 3
+        close, _ = apply("image/random_filter", image, 1.0, seed=seed, taps_apart=0.0, **options)
+        assert np.array_equal(close, noisy) == (apart == 1)
+
+
+def test_channels_have_tone_curves_of_their_own_or_in_common():
+    ramp = np.repeat(np.arange(256, dtype=np.uint8).reshape(16, 16, 1), 3, 2)
+    own, _ = apply("image/random_tone", ramp, 0.5)
+    common, _ = apply("image/random_tone", ramp, 0.5, common_share=1.0)
+    assert np.ptp(common.astype(int), axis=2).max() == 0
+    assert np.ptp(own.astype(int), axis=2).mean() > 5
 
 
 def test_filter_and_spectrum_leave_a_flat_picture():
@@ -146,13 +156,18 @@ def test_mix_is_a_straight_line_from_the_clean_picture_to_a_fixed_target():
 def test_target_of_a_mix_is_the_weighted_average_of_its_chains():
     """The same stream is drawn from by hand; the primitives of the chains then go on from it."""
     image = picture(40, 50)
-    primitives = [registry.build(f"image/{name}") for name in (*(n[6:] for n in NAMES[:3]), "elastic_warp")]
+    primitives = [
+        registry.build("image/random_filter", kernel_norm_range=(0.02, 40.0), taps_apart=0.0),
+        registry.build("image/random_tone", departure_range=(0.004, 4.0), common_share=0.4),
+        registry.build("image/random_spectrum"),
+        registry.build("image/elastic_warp"),
+    ]
     for seed in range(4):
         target, achieved = apply("image/random_mix", image, 1.0, seed=seed)
         with stream(key_of(seed, "primitives"), 0, "image/random_mix") as rng:
             weights = rng.dirichlet(np.ones(3))
             rng.integers(4, size=(3, 2)), rng.integers(1, 2, 3, endpoint=True)
-            strengths = rng.uniform(0.85, 1.0, (3, 2))
+            strengths = rng.uniform(0.7, 1.0, (3, 2))
             average = np.zeros(image.shape)
             for chain, letters in enumerate(achieved["chains"].split()):
                 perturbed = image

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
-from ..path import Range, check_range, fade_in, lerp, loglerp
+from ..path import Range, check_number, check_range, fade_in, lerp, loglerp
 from ..registry import register
 from .byte_table import map_greys
 from .drift import Held, check_time_constant, drifts, smooth_paths
@@ -30,7 +30,6 @@ from .light import grid_shape
 
 _SIDE = 224
 _TAPS = 5
-_TAPS_APART = 28  # of the taps of a filter in the shorter side
 _WAVES = 5
 _BANDS = 9  # octaves of spatial frequency
 _LOG_BAND_SPREAD = 0.7
@@ -46,8 +45,8 @@ Doubles = npt.NDArray[np.float64]
 class RandomFilter:
     """Convolve the picture with the unit impulse plus a random kernel of sum zero.
 
-    The kernel has 5 × 5 taps, 1/28 of the shorter side apart, so that it acts on shapes as on textures, which a kernel
-    of neighbouring pixels leaves as they are. Its norm rises along `kernel_norm_range`; flat areas stay as they are. On
+    The kernel has 5 × 5 taps, which stand apart, so that it acts on shapes as on textures; one of neighbouring pixels
+    leaves shapes as they are. Its norm rises along `kernel_norm_range`; flat areas stay as they are. On
     a clip the kernel changes smoothly.
     Achieved: `kernel_norm`, the root of the sum of squares of the random kernel.
     Source: the spectral primitive of PRIME, Modas et al., ECCV 2022; Xu et al., "Robust and generalizable visual
@@ -58,11 +57,14 @@ class RandomFilter:
     kernel_norm_range: Range = (0.02, 10.0)
     """Norm of the random kernel beside an impulse of norm 1 (mild, extreme). Level moves along it in equal ratios,
     and below level .05 to nothing at 0."""
+    taps_apart: float = 1 / 28
+    """Distance from one tap to the next as a fraction of the picture's shorter side, a pixel at least; in [0, .25]."""
     time_constant_s: float | Held = 0.6
     """On a clip, seconds over which the kernel stays much the same, or "held"."""
 
     def __post_init__(self) -> None:
         check_range("kernel_norm_range", self.kernel_norm_range, 1e-5, 1e3)
+        check_number("taps_apart", self.taps_apart, 0.0, 0.25)
         check_time_constant(self.time_constant_s)
 
     def __call__(
@@ -84,14 +86,14 @@ class RandomFilter:
         for frame, kernel, out in zip(frames, np.ascontiguousarray(taps.T), noisy, strict=True):
             kernel = kernel - kernel.mean()
             kernel = (norm / np.linalg.norm(kernel) * kernel).reshape(_TAPS, _TAPS)
-            out[...] = _added(frame, _filtered(_coarse(frame), kernel))
+            out[...] = _added(frame, _filtered(_coarse(frame), kernel, self.taps_apart))
         return noisy.reshape(image.shape), {"kernel_norm": norm}
 
 
 @register("image/random_tone", version=2)
 @dataclass(frozen=True, slots=True)
 class RandomTone:
-    """Bend the tone curve of each colour channel by a random sum of a few sines of its own.
+    """Bend the tone curve of each colour channel by a random sum of a few sines.
 
     The root mean square departure of the curves from the straight line rises along `departure_range`; black and white
     keep their places. Mild curves rise throughout, extreme ones fold the grey levels; beyond, they would only be steps
@@ -103,11 +105,14 @@ class RandomTone:
     departure_range: Range = (0.004, 0.8)
     """Root mean square departure (mild, extreme) as a fraction of full scale. Level moves along it in equal ratios,
     and below level .05 to nothing at 0."""
+    common_share: float = 0.0
+    """Share of the curves' variance that the channels have in common, in [0, 1]; at 0 each has a curve of its own."""
     time_constant_s: float | Held = 0.6
     """On a clip, seconds over which the curves stay much the same, or "held"."""
 
     def __post_init__(self) -> None:
         check_range("departure_range", self.departure_range, 1e-5, 100.0)
+        check_number("common_share", self.common_share, 0.0, 1.0)
         check_time_constant(self.time_constant_s)
 
     def __call__(
@@ -124,14 +129,15 @@ class RandomTone:
         channels = frames.shape[3]
         departure = loglerp(self.departure_range, level) * fade_in(level)
         paths = smooth_paths(
-            rng, channels * _WAVES, len(frames), fps=fps, time_constant_s=self.time_constant_s, first_frame=first_frame
+            rng, 4 * _WAVES, len(frames), fps=fps, time_constant_s=self.time_constant_s, first_frame=first_frame
         )
         orders = np.arange(1, _WAVES + 1)
         grey = np.arange(256) / 255
         waves = np.sin(np.pi * orders * grey[:, None])  # (256, waves)
-        weights = np.ascontiguousarray(paths.T).reshape(-1, channels, _WAVES) / orders
+        weights = np.ascontiguousarray(paths.T).reshape(-1, 4, _WAVES) / orders
+        weights = math.sqrt(self.common_share) * weights[:, :1] + math.sqrt(1 - self.common_share) * weights[:, 1:]
         noisy = np.empty_like(frames)
-        for frame, of_channels, out in zip(frames, weights, noisy, strict=True):
+        for frame, of_channels, out in zip(frames, weights[:, :channels], noisy, strict=True):
             bend = waves @ of_channels.T
             bend *= departure / math.sqrt(float((bend**2).mean()))
             curve = np.rint(255 * np.clip(grey[:, None] + bend, 0, 1)).astype(np.uint8)
@@ -208,14 +214,15 @@ class RandomSpectrum:
         return noisy.reshape(image.shape), {"relative_error": error}
 
 
-@register("image/random_mix", version=2)
+@register("image/random_mix")
 @dataclass(frozen=True, slots=True)
 class RandomMix:
     """Mix the picture with the average of three random chains of primitives.
 
-    Each chain applies one or two of filter, tone curve, spectrum and elastic warp, with random strengths; the chains
-    are averaged with random weights. The share of that average in the result rises along `share_range`; what it is
-    mixed with is the clean picture. On a clip all of it changes smoothly.
+    Each chain applies one or two of filter, tone curve, spectrum and elastic warp, with random strengths; filters are
+    of neighbouring pixels, and tone curves partly the same in all channels, up to steps. The chains are averaged with
+    random weights. The share of that average in the result rises along `share_range`; what it is mixed with is the
+    clean picture. On a clip all of it changes smoothly.
     Achieved: `share`, and `chains`, the primitives by their first letters.
     Source: AugMix, Hendrycks et al., ICLR 2020, with the primitives of PRIME, Modas et al., ECCV 2022.
     """
@@ -223,7 +230,7 @@ class RandomMix:
     share_range: Range = (0.01, 1.0)
     """Share of the perturbed average in the result (mild, extreme); level moves along it linearly, and below level .05
     to nothing at 0."""
-    strength_range: Range = (0.85, 1.0)
+    strength_range: Range = (0.7, 1.0)
     """Levels of the primitives in a chain (least, greatest), whatever the level of the mixture."""
     time_constant_s: float | Held = 0.6
     """On a clip, seconds over which the primitives stay much the same, or "held"."""
@@ -265,11 +272,11 @@ class RandomMix:
         return noisy, {"share": share, "chains": names}
 
 
-def _filtered(frame: npt.NDArray[np.uint8], kernel: Doubles) -> Floats:
+def _filtered(frame: npt.NDArray[np.uint8], kernel: Doubles, taps_apart: float) -> Floats:
     """A picture (H, W, C) correlated with a kernel whose taps stand apart, mirrored at the border."""
     cv2 = need("cv2", extra="image")
     height, width, channels = frame.shape
-    apart = max(1, round(min(height, width) / _TAPS_APART))
+    apart = max(1, round(min(height, width) * taps_apart))
     margin = apart * (_TAPS // 2)
     rows, columns = (-(-side // apart) for side in (height, width))
     mirrored = cv2.copyMakeBorder(
@@ -331,4 +338,9 @@ def _octaves_of_packed(rows: int, columns: int) -> npt.NDArray[np.intp]:
     return octaves
 
 
-_PRIMITIVES = (RandomFilter, RandomTone, RandomSpectrum, ElasticWarp)
+_PRIMITIVES = (
+    partial(RandomFilter, kernel_norm_range=(0.02, 40.0), taps_apart=0.0),
+    partial(RandomTone, departure_range=(0.004, 4.0), common_share=0.4),
+    RandomSpectrum,
+    ElasticWarp,
+)
