@@ -5,7 +5,8 @@
 
 For every noise of a profile, at 20 levels, on all held-out samples (other people, scenes, voices, sentences): mean
 severity against level × its maximum, and how much severity scatters over the samples. Written:
-benchmarks/results/calibration.json and calibration.md, in which profiles that were left out keep their figures.
+benchmarks/results/calibration.json and calibration.md, in which profiles and noises that were left out keep their
+figures.
 """
 
 from __future__ import annotations

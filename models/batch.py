@@ -78,12 +78,7 @@ def collate(samples: Sequence[Mapping[str, Any]]) -> Batch:
     if not samples:
         raise ValueError("cannot collate an empty list of samples: pass at least one")
     for index, sample in enumerate(samples):
-        unknown = sorted(map(str, sample.keys() - _BESIDES))
-        if unknown and not sample.keys() & set(_HOLDING):
-            raise ValueError(
-                f"sample {index} has {', '.join(unknown)} and none of {', '.join(_HOLDING)}: rename its keys, or give "
-                "None for what is missing"
-            )
+        _check_keys(sample, index)
     waves = [_wave(sample, index) for index, sample in enumerate(samples)]
     clips = [_clip(sample, index) for index, sample in enumerate(samples)]
     audio, audio_length = _pad(waves, tail=(), dtype=torch.float32)
@@ -130,6 +125,14 @@ def present(batch: Batch) -> dict[str, Tensor]:
 def lit_frames(video: Tensor) -> Tensor:
     """(B, T) bool: which frames of a (B, T, H, W, 3) uint8 video hold a pixel that is not black."""
     return video.flatten(2).any(dim=2).bool()  # `any` of uint8 is uint8
+
+
+def _check_keys(sample: Mapping[str, Any], index: int) -> None:
+    if sample.keys().isdisjoint(_HOLDING) and (unknown := sorted(map(str, sample.keys() - _BESIDES))):
+        raise ValueError(
+            f"sample {index} has {', '.join(unknown)} and none of {', '.join(_HOLDING)}: rename its keys, or give None "
+            "for what is missing"
+        )
 
 
 def _wave(sample: Mapping[str, Any], index: int) -> Tensor:

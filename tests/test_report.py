@@ -140,7 +140,8 @@ def test_one_run_shows_means_without_a_spread(tmp_path):
     figure = one["methods"][0]["scores"]["clean"]["ua"]
     assert f"<td>{100 * figure['mean']:.1f}</td>" in page or f"<td><b>{100 * figure['mean']:.1f}</b></td>" in page
     assert 'class="std"' not in page
-    assert "one run" in visible(page)
+    assert "in per cent, one run; the dotted mark is chance" in visible(page)
+    assert "Cells: one run; the best of a column is bold" in visible(page)
 
 
 def _first_run(table):

@@ -46,8 +46,8 @@ class RandomFilter:
     """Convolve the picture with the unit impulse plus a random kernel of sum zero.
 
     The kernel has 5 × 5 taps, which stand apart, so that it acts on shapes as on textures; one of neighbouring pixels
-    leaves shapes as they are. Its norm rises along `kernel_norm_range`; flat areas stay as they are. On
-    a clip the kernel changes smoothly.
+    leaves shapes as they are. Its norm rises along `kernel_norm_range`; flat areas stay as they are. On a clip the
+    kernel changes smoothly.
     Achieved: `kernel_norm`, the root of the sum of squares of the random kernel.
     Source: the spectral primitive of PRIME, Modas et al., ECCV 2022; Xu et al., "Robust and generalizable visual
     representation learning via random convolutions", ICLR 2021, on what the size of the kernel does; taps apart as in
