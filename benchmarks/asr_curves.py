@@ -2,7 +2,7 @@
 
 A curve is what `noise_scheduler.text.asr.heard` fits: 1 − (1 − floor) Π (1 − error), with a logistic error in the SNR
 (white noise, babble and surroundings each), the RT60 and the loss rate. What a noise of another kind does to speech is
-told from its severity; that curve is fitted to what `benchmarks.asr_tied` collected. Errors of an utterance count up to
+told from its severity; that curve is the one that `benchmarks.harm_speech` found. Errors of an utterance count up to
 the number of its words.
 
 The curves come from natural voices: recordings, and the neural voice. Each is left out once, and its WER compared with
@@ -14,6 +14,7 @@ Public: `curves`, `default_hearing`.
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Sequence
 from typing import Any
@@ -21,9 +22,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.asr_pools import Pair, by
-from benchmarks.asr_tied import Row, rows
+from benchmarks.measure import RESULTS
 from noise_scheduler.record import Hit
-from noise_scheduler.text.asr.heard import DEFAULT, Hearing, fit, heard
+from noise_scheduler.text.asr.heard import DEFAULT, Hearing, fit
 
 _NOISES = {"white": "audio/white_noise", "babble": "audio/babble", "environment": "audio/wind"}
 READERS = ("librivox", "librispeech", "arctic", "lecturer")
@@ -64,14 +65,14 @@ def voice_of(pair: Pair) -> str:
 
 def default_hearing(found: Sequence[Pair]) -> Hearing:
     """The curves of natural voices."""
-    others = [row for row in rows() if row.is_natural and [name for name, _ in heard(row.hits)] == ["severity"]]
-    return fitted([pair for pair in found if is_natural(pair)], others)
+    hearing = fitted([pair for pair in found if is_natural(pair)])
+    curve = json.loads((RESULTS / "harm_speech.json").read_text(encoding="utf-8"))["figures"]["logistic"]
+    return Hearing(hearing.floor, {**hearing.responses, "severity": (curve["midpoint"], curve["scale"])})
 
 
-def fitted(found: Sequence[Pair], others: Sequence[Row] = ()) -> Hearing:
-    noises = [*map(hits, found), *(row.hits for row in others)]
-    both = [*found, *others]
-    return fit(noises, [one.errors for one in both], [len(one.reference) for one in both], DEFAULT)
+def fitted(found: Sequence[Pair]) -> Hearing:
+    errors, lengths = [pair.errors for pair in found], [len(pair.reference) for pair in found]
+    return fit([hits(pair) for pair in found], errors, lengths, DEFAULT)
 
 
 def judgement(hearing: Hearing, group: Sequence[Pair]) -> dict[str, Any]:

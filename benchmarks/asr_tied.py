@@ -98,10 +98,6 @@ class Row:
     """What was done to the sound; its severity is as measured, where the record does not say it."""
 
     @property
-    def is_natural(self) -> bool:
-        return self.voice.startswith(("recorded/", "piper/"))
-
-    @property
     def errors(self) -> int:
         return word_errors(self.reference, self.hypothesis)
 

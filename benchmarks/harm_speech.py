@@ -6,8 +6,9 @@ The recognisers are those of `benchmarks.asr_recognise`, which share nothing wit
 held-out ones of `benchmarks.speech_corpus` whose words are known and of which the recogniser gets four fifths at least
 without noise. Loss is the share of its word accuracy that is lost, accuracy being 1 - WER, and 0 at the least.
 
-Every noise of the profile is run at two levels. `benchmarks.harm_fit` says what R² and residuals are; the logistic
-curve WER = 1 / (1 + exp(-(severity - midpoint) / scale)), fitted to the loss, says what word error rate to expect.
+Every noise of the profile is run at two levels. `benchmarks.harm_fit` says what R² and residuals are. The logistic
+curve is the response to ``severity`` of `noise_scheduler.text.asr.heard`, for noises that report neither SNR, RT60 nor
+loss rate: WER = 1 - (1 - floor) (1 - error), error = 1 / (1 + exp(-(severity - midpoint) / scale)).
 Written: benchmarks/results/harm_speech.json, harm_speech.md and docs/severity_harm_speech.png.
 """
 
@@ -34,7 +35,11 @@ from benchmarks.measure import RESULTS, write
 from benchmarks.speech_corpus import RATE, ROOT
 from noise_scheduler import severity
 from noise_scheduler.calibration import profile_of
+from noise_scheduler.contract import run
 from noise_scheduler.files import write_whole
+from noise_scheduler.record import Hit
+from noise_scheduler.rng import key_of, stream
+from noise_scheduler.text.asr.heard import DEFAULT, heard
 
 LEVELS = (0.5, 1.0)
 MOST_CLEAN_ERRORS = 0.2
@@ -70,7 +75,7 @@ def main() -> None:
         "words": said,
         "clean_wer": round(sum(one.clean_errors for one in utterances) / said, 4),
         **found,
-        "logistic": logistic(points),
+        "logistic": logistic({name: family for name, family in points.items() if told_by_severity(name, utterances)}),
         "points": points,
     }
     print(text := page(result))
@@ -132,17 +137,28 @@ def point(noise: Any, level: float) -> dict[str, float]:
     }
 
 
+def told_by_severity(name: str, utterances: list[Utterance]) -> bool:
+    """Whether a noise reports nothing else that word errors are told from."""
+    with stream(key_of(0, 0), 0, name) as rng:
+        _, achieved = run(ns.build(name), name, utterances[0].wave, 0.5, rng, {"sample_rate": RATE})
+    return [quantity for quantity, _ in heard([Hit("audio", name, 1, 0.5, achieved=achieved)])] == ["severity"]
+
+
 def logistic(points: harm_fit.Points) -> dict[str, float]:
-    """Midpoint and scale of the loss as a function of severity, and the R² of that curve."""
-    x, y = np.array([[point["severity"], point["loss"]] for family in points.values() for point in family]).T
+    """Midpoint and scale of the response to severity, the number of noises, and the RMS error of the WER."""
+    x, y = np.array([[point["severity"], point["wer"]] for family in points.values() for point in family]).T
 
     def curve(at: np.ndarray, midpoint: float, scale: float) -> np.ndarray:
-        return 1 / (1 + np.exp(-(at - midpoint) / scale))
+        return 1 - (1 - DEFAULT.floor) / (1 + np.exp((at - midpoint) / scale))
 
     (midpoint, scale), _ = curve_fit(curve, x, y, p0=(0.6, 0.1))
-    rest = y - curve(x, midpoint, scale)
-    r2 = 1 - float((rest**2).sum() / ((y - y.mean()) ** 2).sum())
-    return {"midpoint": round(float(midpoint), 4), "scale": round(float(scale), 4), "r2": round(r2, 4)}
+    off = float(np.sqrt(np.mean((y - curve(x, midpoint, scale)) ** 2)))
+    return {
+        "midpoint": round(float(midpoint), 2),
+        "scale": round(float(scale), 2),
+        "noises": len(points),
+        "rms_error": round(off, 3),
+    }
 
 
 def page(result: dict[str, Any]) -> str:
@@ -153,9 +169,10 @@ def page(result: dict[str, Any]) -> str:
         f"Loss of word accuracy of {result['recogniser']} on {result['utterances']} held-out utterances "
         f"({result['words']} words, {result['clean_wer']:.0%} of them wrong without noise), two levels of each of "
         f"{len(result['points'])} noises. R² of the isotonic fit of loss on severity: {result['r2']:.3f}; "
-        f"{result['r2_left_out']:.3f} where each noise is judged by the fit to the others. Logistic curve: midpoint "
-        f"{curve['midpoint']:.3f}, scale {curve['scale']:.3f}, R² {curve['r2']:.3f}. Written by "
-        "`python -m benchmarks.harm_speech`.",
+        f"{result['r2_left_out']:.3f} where each noise is judged by the fit to the others. Of {curve['noises']} noises "
+        "that report neither SNR, RT60 nor loss rate, the word error rate follows a logistic curve of severity, "
+        f"midpoint {curve['midpoint']:.2f}, scale {curve['scale']:.2f}, to {curve['rms_error']:.3f} (RMS). Written "
+        "by `python -m benchmarks.harm_speech`.",
         "",
         *harm_fit.table(result, result["points"]),
     ]

@@ -5,9 +5,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
-from scipy.signal import resample_poly
+from scipy.signal import lfilter, resample_poly
 
 from noise_scheduler import SampleError, corrupt, severity
+from noise_scheduler.severity import speech
 from noise_scheduler.testing import example_samples
 
 RATE = 16000
@@ -43,7 +44,10 @@ def log_mel(wave):
 
 
 def plain_nsim(clean, noisy):
+    """Mean over frames, weighted by the clean ones' level, half of each band's difference taken off."""
     a, b = log_mel(clean), log_mel(noisy)
+    share = a.mean(0) / a.mean(0).sum()
+    b = b - 0.5 * ((b - a) * share).sum(1, keepdims=True)
 
     def smooth(x):
         return gaussian_filter(x, 1.5, mode="reflect", truncate=2.5)
@@ -53,11 +57,13 @@ def plain_nsim(clean, noisy):
     cov = smooth(a * b) - mean_a * mean_b
     c1, c2 = 0.5**2, 1.5**2
     level = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
-    return float(np.mean(level * (2 * cov + c2) / (var_a + var_b + c2)))
+    likeness = level * (2 * cov + c2) / (var_a + var_b + c2)
+    return float(likeness.mean(0) @ share)
 
 
 @pytest.mark.parametrize(
-    ("noise", "level"), [("audio/white_noise", 0.1), ("audio/white_noise", 0.9), ("audio/reverb", 0.6)]
+    ("noise", "level"),
+    [("audio/white_noise", 0.1), ("audio/white_noise", 0.9), ("audio/reverb", 0.6), ("audio/high_pass", 0.5)],
 )
 def test_audio_severity_is_the_loss_of_nsim(noise, level):
     clean = voice()
@@ -69,7 +75,7 @@ def test_ends():
     clean = voice()
     lost = severity.audio(clean, np.zeros_like(clean), sample_rate=RATE)
     assert severity.audio(clean, clean, sample_rate=RATE) == pytest.approx(0, abs=1e-6)
-    assert 0.5 < lost < 1  # the pauses are as they were
+    assert 0.5 < lost < 1
     assert severity.audio(clean, voice(seed=3), sample_rate=RATE) > 0.4
 
 
@@ -77,6 +83,28 @@ def test_gain_and_polarity_make_no_difference():
     clean = voice()
     for gain in (-1.0, 0.02, 4.0):
         assert severity.audio(clean, np.float32(gain) * clean, sample_rate=RATE) < 2e-3, gain
+
+
+def test_noise_counts_where_something_is_said():
+    clean = voice()
+    clean[RATE // 2 : RATE] *= 1e-3  # a pause
+    hiss = 0.05 * np.random.default_rng(0).standard_normal(len(clean)).astype(np.float32)
+    in_pause = np.zeros_like(clean)
+    in_pause[RATE // 2 : RATE] = hiss[RATE // 2 : RATE]
+    in_speech = np.zeros_like(clean)
+    in_speech[RATE : RATE + RATE // 2] = hiss[RATE : RATE + RATE // 2]
+    lost = [severity.audio(clean, clean + noise, sample_rate=RATE) for noise in (in_pause, in_speech)]
+    assert 0 < lost[0] < 0.5 * lost[1]
+
+
+def test_half_of_a_steady_colour_is_forgiven(monkeypatch):
+    clean = voice(floor=3e-3)
+    coloured = lfilter([1, -0.9], [1], clean).astype(np.float32)  # 6 dB an octave
+    charged = severity.audio(clean, coloured, sample_rate=RATE)
+    monkeypatch.setattr(speech, "_FORGIVEN", 0.0)
+    assert charged < 0.6 * severity.audio(clean, coloured, sample_rate=RATE)
+    monkeypatch.setattr(speech, "_FORGIVEN", 1.0)
+    assert charged > 1.5 * severity.audio(clean, coloured, sample_rate=RATE)
 
 
 def test_rises_with_noise_and_with_delay():

@@ -1,4 +1,4 @@
-"""Severity of noises that move sound in time: against what was cut, delayed and hurried by hand."""
+"""Severity of noises that move sound in time or pitch: against what was cut, delayed, hurried and shifted by hand."""
 
 import numpy as np
 import pytest
@@ -40,14 +40,16 @@ def later(coded: np.ndarray, samples: int) -> np.ndarray:
     return delayed
 
 
-def test_code_is_one_quiet_channel_more(voice: np.ndarray) -> None:
+def test_code_is_two_quiet_channels_more(voice: np.ndarray) -> None:
     coded = time_coded(voice)
-    assert coded.shape == (2, len(voice))
+    assert coded.shape == (3, len(voice))
     assert coded.dtype == np.float32
     assert np.array_equal(coded[0], voice)
     assert coded[1].min() > 0
-    assert coded[1].max() < 1e-5
+    assert np.abs(coded[1:]).max() < 1e-5
     assert (np.diff(coded[1]) > 0).all()
+    spectrum = np.abs(np.fft.rfft(coded[2]))
+    assert spectrum.argmax() == len(voice) // 32
 
 
 def test_nothing_done_is_nothing_lost(voice: np.ndarray) -> None:
@@ -57,8 +59,9 @@ def test_nothing_done_is_nothing_lost(voice: np.ndarray) -> None:
 @pytest.mark.parametrize("samples", [1, 7, 64, 400, 1000])
 def test_waves_of_any_length(samples: int) -> None:
     wave = np.full(samples, 0.1, np.float32)
-    assert lost(wave, time_coded(wave)) < 1e-6
-    assert lost(wave, np.zeros((2, samples), np.float32)) == 1
+    assert lost(wave, time_coded(wave)) < 1e-4
+    nothing_to_see = samples == 1  # the first sample of a window counts for nothing
+    assert lost(wave, np.zeros((3, samples), np.float32)) == (0 if nothing_to_see else 1)
 
 
 def test_delay_costs_only_what_it_pushes_out(voice: np.ndarray) -> None:
@@ -83,12 +86,26 @@ def test_what_is_cut_out_is_lost(tone: np.ndarray) -> None:
 
 @pytest.mark.parametrize(("times", "kept"), [(1.5, 0.88), (2, 0.715), (3, 0.5), (4, 0.386)])
 def test_hurried_sound_is_kept_in_part(tone: np.ndarray, times: float, kept: float) -> None:
-    code = time_coded(tone)[1]
+    coded = time_coded(tone)
     played = round(len(tone) / times)
-    noisy = np.zeros((2, len(tone)), np.float32)
-    noisy[0, :played] = tone[:played]
-    noisy[1, :played] = np.interp(np.arange(played) * times, np.arange(len(tone)), code)
+    noisy = np.zeros_like(coded)
+    noisy[::2, :played] = coded[::2, :played]
+    noisy[1, :played] = np.interp(np.arange(played) * times, np.arange(len(tone)), coded[1])
     assert 1 - lost(tone, noisy) == pytest.approx(kept, abs=0.05)
+
+
+@pytest.mark.parametrize(("times", "kept"), [(0.5, 0.5), (0.8, 0.906), (1.1, 0.981), (1.5, 0.745), (2, 0.5)])
+def test_sound_at_another_pitch_is_kept_in_part(times: float, kept: float) -> None:
+    t = np.arange(2 * int(RATE)) / RATE
+
+    def harmonics(factor: float) -> np.ndarray:
+        at = [(k, 300 * factor * k) for k in range(1, 25) if 300 * factor * k < RATE / 2]
+        wave = sum(np.exp(-(((k - 6) / 5) ** 2)) * np.sin(2 * np.pi * hertz * t) for k, hertz in at)
+        return (0.1 * wave * (1 + np.sin(2 * np.pi * 4 * t))).astype(np.float32)
+
+    noisy = time_coded(harmonics(times))
+    noisy[2] = 1e-6 * np.cos(2 * np.pi * times / 32 * np.arange(len(t)))
+    assert 1 - lost(harmonics(1), noisy) == pytest.approx(kept, abs=0.07)
 
 
 def test_another_sound_at_the_right_time_is_lost(voice: np.ndarray) -> None:
@@ -120,7 +137,7 @@ def test_a_noise_that_moves_sound_is_tried_on_the_coded_wave(name: str) -> None:
     for position in (0.01, 1.0):
         with stream(key_of(0, name), 0, name) as rng:
             severities.append(measure(run(noise, name, probe, position, rng, context)[0]))
-    assert severities[0] < 0.05 < severities[1] - severities[0]
+    assert severities[0] < 0.03 < severities[1] - severities[0]
 
 
 def test_other_noises_are_tried_on_the_wave_itself(voice: np.ndarray) -> None:

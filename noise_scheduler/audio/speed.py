@@ -30,7 +30,7 @@ Wave = npt.NDArray[np.float32]
 DIRECTIONS = ("either", "up", "down")
 
 
-@register("audio/pitch", stage="source")
+@register("audio/pitch", stage="source", version=2)
 @dataclass(frozen=True, slots=True)
 class Pitch:
     """Shift the pitch of the voice, formants and all, at its own tempo. May change an emotion label.
@@ -43,7 +43,7 @@ class Pitch:
     affects_label: ClassVar[bool] = True
     severity_measure: ClassVar[str] = "time_aligned"
 
-    semitones_range: Range = (0.05, 14.0)
+    semitones_range: Range = (0.05, 18.0)
     """Shift (mild, extreme) in semitones, in [0.001, 36]; level moves along it in equal ratios, and below level .05 to
     nothing at 0."""
     direction: str = "either"
@@ -64,7 +64,7 @@ class Pitch:
         return stretched(read, 1 / rate, samples, sample_rate), {"semitones": semitones}
 
 
-@register("audio/speed", stage="source")
+@register("audio/speed", stage="source", version=2)
 @dataclass(frozen=True, slots=True)
 class Speed:
     """Play the wave faster or slower, as a tape does: tempo and pitch change together. May change an emotion label.
@@ -78,7 +78,7 @@ class Speed:
     affects_label: ClassVar[bool] = True
     severity_measure: ClassVar[str] = "time_aligned"
 
-    change_range: Range = (0.002, 0.7)
+    change_range: Range = (0.002, 1.0)
     """Change of speed (mild, extreme), in [1e-5, 7]: at .1 the wave is played 1.1 times as fast, or 1.1 times as slow.
     Level moves along it in equal ratios, and below level .05 to nothing at 0."""
     direction: str = "either"

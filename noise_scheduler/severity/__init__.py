@@ -5,7 +5,7 @@
 | image | the share of local contrast, in five octave bands of luma, that the clean picture does not explain |
 | video | the same, over frames and differences of consecutive frames |
 | displacement, of both | (1 - share of the picture that is kept)², a place that is strained being kept in part |
-| audio | 1 - NSIM, the structural similarity of the levels in 40 mel bands |
+| audio | 1 - NSIM, the structural similarity of the levels in 40 mel bands, loud frames counting most |
 | time-aligned audio | 1 - share of the sound that is still heard x its similarity, hurried sound being kept in part |
 | text | ½ (1 - chrF₄) + ½ (1 - token F1), the F-scores of character n-grams and of words |
 
@@ -111,7 +111,7 @@ def trial(noise: Any, clean: Any, measure: Measure, **context: Any) -> tuple[Any
 
     Returns:
         The two as they are; `ramps` in the sample's place and `displacement` for a noise that moves pixels; the wave
-        with a time code as a channel more, and the measure of such, for a noise that moves sound.
+        with a time code as two channels more, and the measure of such, for a noise that moves sound.
     """
     if moves_pixels(noise):
         return ramps(clean.shape), displacement

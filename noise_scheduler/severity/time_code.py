@@ -1,15 +1,18 @@
-"""Severity of noises that move sound in time: similarity after alignment, and what was lost or hurried.
+"""Severity of noises that move sound in time or pitch: similarity after alignment, and what was lost or hurried.
 
-Such a noise is run on the wave with a time code as one channel more, a ramp so quiet (-120 dB) that nothing hears it.
-What becomes of the code says, to a fraction of a sample, when each moment of the noisy wave was said. The noise says
-so with ``severity_measure: ClassVar[str] = "time_aligned"``. What is kept of the clean wave is the product of
+Such a noise is run on the wave with two channels more, so quiet (-120 dB) that nothing hears them: a ramp, the time
+code, and a tone. What becomes of the ramp says, to a fraction of a sample, when each moment of the noisy wave was said;
+what becomes of the tone, at which pitch. The noise says so with ``severity_measure: ClassVar[str] = "time_aligned"``.
+What is kept of the clean wave is the product of
 
-- the share of its frames that are still heard at some time;
-- what is left of those on average: their structural similarity to the clean frames that were said at that time
-  (`noise_scheduler.severity.speech`), times 1 / (1 + (ln rate / ln 3)²), the rate being that at which they are played
-  over a tenth of a second: three times as fast, or a third as fast, halves it. Listeners follow time-compressed speech
-  about that far (Dupoux and Green, "Perceptual adjustment to highly compressed speech", JEP: HPP 1997), and so do
-  recognisers (``python -m benchmarks.harm_speech``).
+- the share of it that is still heard at some time, frames counting as in `noise_scheduler.severity.speech`;
+- what is left of that: the structural similarity to the clean frames that were said at that time, in bands moved to
+  the new pitch, times 1 / (1 + (ln rate / ln 3)²) and 1 / (1 + (ln pitch / ln 2)²). The rate is that at which they are
+  played over a tenth of a second: three times as fast, or a third as fast, halves what is left, and so does an octave
+  up or down. Listeners follow time-compressed speech about that far (Dupoux and Green, "Perceptual adjustment to
+  highly compressed speech", JEP: HPP 1997), and speech whose frequencies are moved up or down somewhat less far (Fu
+  and Shannon, "Recognition of spectrally degraded and frequency-shifted vowels in acoustic and electric hearing",
+  JASA 1999); so do recognisers (``python -m benchmarks.harm_speech``).
 
 Public: `time_coded`, `against_time_coded`.
 """
@@ -23,12 +26,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .speech import Likeness, frames, picture_of
+from .speech import Likeness, frames, picture_of, shares_of
 
 _CODE = np.float32(1e-6)  # of the first moment; of the last one twice as much
 _CODED = 0.9  # below this share of it there is no code: silence, or what a noise has filled in
-_HALF_KEPT = math.log(3.0)
-_SLOWEST = 0.05
+_TONE = 2 * math.pi / 32  # radians a sample: its frequency may be halved or doubled four times
+_HALF_KEPT_RATE, _HALF_KEPT_PITCH = math.log(3.0), math.log(2.0)
+_SLOWEST = 0.05  # rate, and lowest pitch
 _REACH = 4  # frames to either side, over which the rate is measured
 
 Floats = npt.NDArray[np.float32]
@@ -37,9 +41,11 @@ Measure = Callable[[Any], float]
 
 
 def time_coded(wave: Floats) -> Floats:
-    """A wave (samples,) or (channels, samples) float32 with the time code as its last channel."""
-    code = np.linspace(_CODE, 2 * _CODE, wave.shape[-1], dtype=np.float32)
-    return np.concatenate([np.atleast_2d(wave), code[None]])
+    """A wave (samples,) or (channels, samples) float32 with the time code and the tone as its last two channels."""
+    samples = wave.shape[-1]
+    code = np.linspace(_CODE, 2 * _CODE, samples, dtype=np.float32)
+    tone = _CODE * np.cos(_TONE * np.arange(samples)).astype(np.float32)
+    return np.concatenate([np.atleast_2d(wave), code[None], tone[None]])
 
 
 def against_time_coded(clean: Floats, *, sample_rate: float) -> Measure:
@@ -47,8 +53,8 @@ def against_time_coded(clean: Floats, *, sample_rate: float) -> Measure:
     waves = np.atleast_2d(clean)
 
     def severity(noisy: Floats) -> float:
-        said = _said(noisy[-1].astype(np.float64))
-        return float(np.mean([_lost(*both, said, sample_rate) for both in zip(waves, noisy[:-1], strict=True)]))
+        said, pitch = _said(noisy[-2].astype(np.float64)), _pitch(noisy[-1].astype(np.float64))
+        return float(np.mean([_lost(*both, said, pitch, sample_rate) for both in zip(waves, noisy[:-2], strict=True)]))
 
     return severity
 
@@ -58,11 +64,21 @@ def _said(code: Doubles) -> Doubles:
     return np.where(code > _CODED * _CODE, (code / _CODE - 1) * (len(code) - 1), np.nan)
 
 
-def _lost(clean: Floats, noisy: Floats, said: Doubles, sample_rate: float) -> float:
-    if not clean.any():
+def _pitch(tone: Doubles) -> float:
+    """Factor on the frequency of the tone, 1 where nothing is left of it: x[n - 1] + x[n + 1] = 2 cos ω x[n]."""
+    middle, power = tone[1:-1], float(tone[1:-1] @ tone[1:-1])
+    if not power:
+        return 1.0
+    cosine = float(middle @ (tone[:-2] + tone[2:])) / (2 * power)
+    return max(math.acos(min(1.0, max(-1.0, cosine))) / _TONE, _SLOWEST)
+
+
+def _lost(clean: Floats, noisy: Floats, said: Doubles, pitch: float, sample_rate: float) -> float:
+    shares = shares_of(picture_of(clean, sample_rate))
+    if not shares.any():
         return 0.0
     hop, window = frames(sample_rate)
-    shown = picture_of(noisy, sample_rate)
+    shown = picture_of(noisy, sample_rate, pitch=pitch)
     count, latest = shown.shape[1], max(0, len(clean) - window)
     firsts = np.arange(count) * hop
     centres = np.minimum(firsts + window // 2, len(said) - 1)
@@ -70,12 +86,13 @@ def _lost(clean: Floats, noisy: Floats, said: Doubles, sample_rate: float) -> fl
     heard = (starts > -hop) & (starts < latest + hop)
     if not heard.any():
         return 1.0
-    places = np.clip(np.rint(np.where(heard, starts, 0)), 0, latest).astype(np.intp)
-    likeness = Likeness(picture_of(clean, sample_rate, places) * heard).to(shown).mean(0)
-    left = np.maximum(likeness, 0) / (1 + (np.log(_rates(starts, hop)) / _HALF_KEPT) ** 2)
-    played = np.unique(np.clip(np.rint((said[np.isfinite(said)] - window / 2) / hop), 0, count - 1))
-    kept: float = len(played) / count * min(1.0, float(left[heard].mean()))
-    return 1 - kept
+    places = np.clip(np.rint(starts[heard]), 0, latest).astype(np.intp)
+    there = Likeness(picture_of(clean, sample_rate, places))
+    left = np.maximum(there.of_frames(shown[:, heard]), 0)
+    left = left / (1 + (np.log(_rates(starts, hop)[heard]) / _HALF_KEPT_RATE) ** 2)
+    left = left / (1 + (math.log(pitch) / _HALF_KEPT_PITCH) ** 2)
+    played = np.unique(np.clip(np.rint((said[np.isfinite(said)] - window / 2) / hop), 0, count - 1)).astype(np.intp)
+    return max(0.0, 1 - float(shares[played].sum()) * float(there.shares @ left))
 
 
 def _rates(starts: Doubles, hop: int) -> Doubles:

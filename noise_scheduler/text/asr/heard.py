@@ -23,8 +23,9 @@ Reverberation counts by its RT60, unless the direct sound is stronger than in an
 measured: then by the RT60 at which the nearest talker there (.7 m away, in 250 m³) had that ratio of direct to
 reverberant sound. A voice right at the microphone stays clear in a hall.
 
-The default was measured with one recogniser (Whisper tiny.en, ``python -m benchmarks.asr``). On other voices and
-sentences it may be off by .15; another recogniser needs its own, which `fit` finds.
+The default was measured with one recogniser (Whisper tiny.en, ``python -m benchmarks.asr``; severity by ``python -m
+benchmarks.harm_speech``). On other voices and sentences it may be off by .15; another recogniser needs its own, which
+`fit` finds.
 
 Public: `Hearing`, `DEFAULT`, `heard`, `fit`, `QUANTITIES`.
 """
@@ -110,7 +111,7 @@ DEFAULT = Hearing(
         "snr_db/environment": (-6.06, -7.12),
         "rt60_s": (1.47, 0.44),
         "loss_rate": (0.49, 0.17),
-        "severity": (0.92, 0.28),
+        "severity": (0.52, 0.14),
     },
 )
 """The hearing of Whisper tiny.en."""
