@@ -109,7 +109,7 @@ def run(
     if not isinstance(level, int | float | np.floating) or not 0 <= level <= 1:
         raise ValueError(f"{name}: level must be a number in [0, 1], not {level!r}")
     kind = name.partition("/")[0]
-    sample.check(kind, x, context, label)
+    sample.check(kind, x, context, f"{label}: {name}" if label else name)
     if level == 0:
         return x, {}
     if "heard" not in context and hears(noise):

@@ -6,12 +6,13 @@ Public: `load`, `to_dict`, `SettingsError`.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import tomllib
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
+
+from noise_scheduler.registry import nearest
 
 Settings = TypeVar("Settings")
 
@@ -67,8 +68,7 @@ def _build(settings_class: Any, values: Any, where: str) -> Any:
     hints = typing.get_type_hints(settings_class)
     for name in values:
         if name not in hints:
-            close = difflib.get_close_matches(name, hints, n=3, cutoff=0.5) or sorted(hints)
-            raise SettingsError(f"unknown key {_join(where, name)!r}; valid: {', '.join(close)}")
+            raise SettingsError(f"unknown key {_join(where, name)!r}; {nearest(name, hints)}")
     missing = [
         f.name
         for f in dataclasses.fields(settings_class)

@@ -234,7 +234,7 @@ def test_no_speaker_is_in_two_parts_of_a_fold(name, by):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("--protocol.missing_rate=[0.1]", "unknown key 'protocol.missing_rate'; valid: missing_rates"),
+        ("--protocol.missing_rate=[0.1]", "unknown key 'protocol.missing_rate'; did you mean 'missing_rates'"),
         ("--protocol.missing_rates=[0.5, 0.1]", r"protocol: missing_rates must be rising rates in \[0, 1\]"),
         ("--protocol.dropped_rates=[0.5, 1.0]", "protocol: dropped_rates must stay below 1"),
         ("--protocol.unequal_rates=[{audio=0.1, vidoe=0.2, text=0.1}]", "no modality is called 'vidoe'.*'video'"),

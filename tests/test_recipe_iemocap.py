@@ -157,7 +157,7 @@ def test_a_run_is_not_overwritten(first_run, corpus, capsys):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("--fusion.epoch=3", "unknown key 'fusion.epoch'; valid: epochs"),
+        ("--fusion.epoch=3", "unknown key 'fusion.epoch'; did you mean 'epochs'"),
         ("--run.test_folds=[11]", "no fold 11"),
         ("--data.folds=dialog", "'session' or 'speaker'"),
         ("--seed=1", "unknown key 'seed'"),

@@ -161,7 +161,7 @@ def test_a_killed_run_goes_on_and_the_number_of_workers_changes_nothing(first_ru
         ("--teacher_loss.invariance=-1", "weights must be ≥ 0"),
         ("--run.test_folds=[11]", "no fold 11"),
         ('--methods=["nmer_broad"]', "of the raw path alone"),
-        ('--methods=["nmr"]', "valid: nmer"),
+        ('--methods=["nmr"]', "did you mean 'nmer'"),
         ("--fusion_options.concat.hiden=3", "did you mean 'hidden'"),
         ("--fusion_options.conct.hidden=3", "did you mean 'concat'"),
         ("--evaluation.missing_rates=[0.3, 0.1]", "rising rates"),

@@ -58,3 +58,11 @@ def test_one_value_that_is_not_finite_is_found_among_loud_ones_too(fault, usual,
     wave[..., -3] = fault
     with pytest.raises(ns.SampleError, match="NaN"):
         ns.corrupt(wave, "audio/missing", level=1, sample_rate=16000)
+
+
+def test_a_sample_of_another_kind_names_the_noise_that_it_was_given_to():
+    with pytest.raises(ns.SampleError, match=r"^image/fog: image must be a numpy array, not str"):
+        ns.corrupt("hello", "image/fog", level=0.5)
+    wrong = ns.NoiseScheduler({"audio": ["image/fog"]}, level=0.5, condition=ns.fixed("audio"))
+    with pytest.raises(ns.SampleError, match=r"audio: image/fog: image must be uint8"):
+        wrong({"audio": np.zeros(100, np.float32), "sample_rate": 16_000}, id=1)

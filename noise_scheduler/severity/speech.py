@@ -31,6 +31,7 @@ import numpy.typing as npt
 from ..extras import need
 
 WINDOW_S, HOP_S, _FFT_S = 0.025, 0.010, 0.032
+_FINER = 4  # times as long a transform, where bands are moved
 _BANDS = 40
 _LOWEST_HZ, _HIGHEST_HZ = 60.0, 7800.0
 _HIGHEST_SHARE = 0.4875  # of a sample rate that does not reach 7.8 kHz
@@ -97,7 +98,7 @@ def frames(sample_rate: float) -> tuple[int, int]:
 
 
 def picture_of(
-    wave: Floats, sample_rate: float, starts: npt.NDArray[np.intp] | None = None, *, pitch: float = 1.0
+    wave: Floats, sample_rate: float, starts: npt.NDArray[np.intp] | None = None, *, pitch: float | None = None
 ) -> Floats:
     """(bands, frames), dB above the level that lies 50 dB below the loudest cells.
 
@@ -105,7 +106,8 @@ def picture_of(
         wave: (samples,).
         sample_rate: of it, Hz.
         starts: the first sample of each frame; None for one every 10 ms.
-        pitch: factor on the frequencies of all bands, to look at a sound at another pitch.
+        pitch: factor on the frequencies of all bands, to look at a sound at another pitch; the spectrum is finer then,
+            even where it is 1, so that what bands hold does not depend on where they lie.
     """
     fft = need("scipy.fft", extra="audio")
     window, size, bank = _analysis(sample_rate, pitch)
@@ -127,15 +129,15 @@ def picture_of(
 
 
 @lru_cache(maxsize=16)
-def _analysis(sample_rate: float, pitch: float) -> tuple[Floats, int, Floats]:
+def _analysis(sample_rate: float, pitch: float | None) -> tuple[Floats, int, Floats]:
     """Window, length of the transform, and triangular mel filters (frequencies, bands)."""
     length = frames(sample_rate)[1]
-    least = max(length, round(_FFT_S * sample_rate / min(pitch, 1.0)))
+    least = max(length, round(_FFT_S * sample_rate * (1 if pitch is None else _FINER)))
     size = need("scipy.fft", extra="audio").next_fast_len(least, real=True)
     highest = min(_HIGHEST_HZ, _HIGHEST_SHARE * sample_rate)
     lowest = min(_LOWEST_HZ, highest / 2)
     mel = np.linspace(math.log1p(lowest / 700), math.log1p(highest / 700), _BANDS + 2)
-    edges = pitch * 700 * np.expm1(mel)
+    edges = (pitch or 1.0) * 700 * np.expm1(mel)
     frequencies = np.arange(size // 2 + 1) * sample_rate / size
     rise = (frequencies[:, None] - edges[:-2]) / np.diff(edges)[:-1]
     fall = (edges[2:] - frequencies[:, None]) / np.diff(edges)[1:]

@@ -53,7 +53,8 @@ def against_time_coded(clean: Floats, *, sample_rate: float) -> Measure:
     waves = np.atleast_2d(clean)
 
     def severity(noisy: Floats) -> float:
-        said, pitch = _said(noisy[-2].astype(np.float64)), _pitch(noisy[-1].astype(np.float64))
+        said = _said(noisy[-2].astype(np.float64))
+        pitch = _pitch(noisy[-1].astype(np.float64), np.isfinite(said))
         return float(np.mean([_lost(*both, said, pitch, sample_rate) for both in zip(waves, noisy[:-2], strict=True)]))
 
     return severity
@@ -64,17 +65,18 @@ def _said(code: Doubles) -> Doubles:
     return np.where(code > _CODED * _CODE, (code / _CODE - 1) * (len(code) - 1), np.nan)
 
 
-def _pitch(tone: Doubles) -> float:
+def _pitch(tone: Doubles, there: npt.NDArray[np.bool_]) -> float:
     """Factor on the frequency of the tone, 1 where nothing is left of it: x[n - 1] + x[n + 1] = 2 cos ω x[n]."""
-    middle, power = tone[1:-1], float(tone[1:-1] @ tone[1:-1])
-    if not power:
+    inside = there[:-2] & there[1:-1] & there[2:]
+    middle, beside = tone[1:-1][inside], (tone[:-2] + tone[2:])[inside]
+    if not middle.any():
         return 1.0
-    cosine = float(middle @ (tone[:-2] + tone[2:])) / (2 * power)
+    cosine = float(middle @ beside) / (2 * float(middle @ middle))
     return max(math.acos(min(1.0, max(-1.0, cosine))) / _TONE, _SLOWEST)
 
 
 def _lost(clean: Floats, noisy: Floats, said: Doubles, pitch: float, sample_rate: float) -> float:
-    shares = shares_of(picture_of(clean, sample_rate))
+    shares = shares_of(picture_of(clean, sample_rate, pitch=1.0))
     if not shares.any():
         return 0.0
     hop, window = frames(sample_rate)
@@ -87,12 +89,20 @@ def _lost(clean: Floats, noisy: Floats, said: Doubles, pitch: float, sample_rate
     if not heard.any():
         return 1.0
     places = np.clip(np.rint(starts[heard]), 0, latest).astype(np.intp)
-    there = Likeness(picture_of(clean, sample_rate, places))
+    there = Likeness(picture_of(clean, sample_rate, places, pitch=1.0))
     left = np.maximum(there.of_frames(shown[:, heard]), 0)
     left = left / (1 + (np.log(_rates(starts, hop)[heard]) / _HALF_KEPT_RATE) ** 2)
     left = left / (1 + (math.log(pitch) / _HALF_KEPT_PITCH) ** 2)
-    played = np.unique(np.clip(np.rint((said[np.isfinite(said)] - window / 2) / hop), 0, count - 1)).astype(np.intp)
-    return max(0.0, 1 - float(shares[played].sum()) * float(there.shares @ left))
+    return max(0.0, 1 - _played(shares, said, sample_rate) * float(there.shares @ left))
+
+
+def _played(shares: Doubles, said: Doubles, sample_rate: float) -> float:
+    """How much of the clean wave is heard at some time, in [0, 1]: of its frames what lies between moments played."""
+    hop, window = frames(sample_rate)
+    borders = np.r_[0, np.arange(1, len(shares)) * hop + (window - hop) / 2, len(said) - 1]
+    moments = np.r_[0, np.sort(said[np.isfinite(said)]), len(said) - 1]
+    before = np.interp(moments, borders, np.r_[0, np.cumsum(shares)])
+    return float(np.diff(before)[np.diff(moments) < hop].sum())
 
 
 def _rates(starts: Doubles, hop: int) -> Doubles:

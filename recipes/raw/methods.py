@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
+
+from noise_scheduler.registry import nearest
 
 _ALL = ("clean", "noisy/mean", "missing/mean")
 
@@ -91,8 +92,7 @@ def methods(names: Sequence[str]) -> tuple[Method, ...]:
     """
     for name in names:
         if name not in METHODS:
-            near = get_close_matches(name, METHODS, n=3, cutoff=0.4) or list(METHODS)
-            raise ValueError(f"unknown method {name!r}; valid: {', '.join(near)}")
+            raise ValueError(f"unknown method {name!r}; {nearest(name, METHODS)}")
         other = METHODS[name].adapts
         if other and other not in names:
             raise ValueError(f"method {name!r} adapts the trained model of {other!r}: name that method as well")

@@ -18,7 +18,7 @@ from .gallery import gallery
 from .markup import document, figure, mean_std, number, percent, score_table, table, text
 from .resources import resources_section
 from .results import Claim, Method, Results, Summary, condition_groups
-from .scores import overview, robustness_tables, score_tables
+from .scores import averaged, overview, robustness_tables, score_tables
 
 _RECONSTRUCTED = {
     "clean": "clean",
@@ -263,7 +263,7 @@ def _unimodal(results: Results) -> str:
         return ""
     body = [[head, *("–" if s is None else percent(s) for s in summaries)] for head, summaries in rows]
     head = ["Encoder", f"{metric} on clean data", f"{metric} on noisy data"]
-    caption = f"{metric} of one modality alone, in per cent, mean ± standard deviation"
+    caption = f"{metric} of one modality alone, in per cent, {averaged(results, 'mean ± standard deviation')}"
     note = "<p>What each modality can do on its own; the distance to the fused scores is what fusion gains.</p>"
     return note + table(caption, head, body, extra_class="scores")
 

@@ -1,6 +1,6 @@
 """Scores of the report: bars at its top, tables of every condition, and what is left of the clean score.
 
-Public: `overview`, `score_tables`, `robustness_tables`.
+Public: `overview`, `score_tables`, `robustness_tables`, `averaged`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def overview(results: Results) -> str:
         for title, condition in (("Clean", "clean"), *means)
     )
     caption = (
-        f"{metric['label']} in per cent, {_averaged(results, 'mean', ', the standard deviation as a thin line')}; "
+        f"{metric['label']} in per cent, {averaged(results, 'mean', ', the standard deviation as a thin line')}; "
         f"the dotted mark is chance ({number(100 * chance, 0)} %)."
     )
     return figure(f'<div class="bar-groups">{bars}</div>', caption)
@@ -76,7 +76,7 @@ def score_tables(results: Results) -> str:
     note = (
         "<p>a, v, t: audio, video, text. <i>Mean</i> is the mean of a table's conditions (of the six, where avt stands "
         "beside them), <i>pooled</i> takes all their test views as one set. Cells: "
-        f"{_averaged(results, 'mean ± standard deviation')}; the best of a column is bold.</p>"
+        f"{averaged(results, 'mean ± standard deviation')}; the best of a column is bold.</p>"
     )
     return note + "".join(tables)
 
@@ -113,6 +113,7 @@ def _groups(results: Results) -> dict[str, tuple[str, ...]]:
     return {group: found[group] for group in dict.fromkeys([*(g for g in _DONE if g in found), *found])}
 
 
-def _averaged(results: Results, what: str, more: str = "") -> str:
+def averaged(results: Results, what: str, more: str = "") -> str:
+    """What the figures of a run are means of, for a caption; of a single run nothing is averaged."""
     count = len(results["protocol"]["runs"])
     return "one run" if count == 1 else f"{what} over {count} runs{more}"
