@@ -38,7 +38,7 @@ class WhiteNoise:
     """Add white Gaussian noise at a speech-active SNR, independent in each channel.
 
     The SNR falls along `snr_db_range` with the level. On real speech the default passes from hardly audible over a
-    severity (1 − NSIM) of .67 at 8 dB to one of .90.
+    severity of .58 at 8 dB to one of .81.
 
     Source: ITU-T P.56 for the speech level.
     """

@@ -57,8 +57,8 @@ class Reverb:
 
     RT60 rises in equal ratios along `rt60_s` and DRR falls in equal steps along `drr_db`; the room (and with it
     the pattern of reflections) is drawn for every sample. All channels hear the same room. On real speech the
-    default passes from inaudible to a severity (1 − NSIM) of .72. With a `folder` the response is one recorded there:
-    what comes later than 2.5 ms after its direct sound is scaled to the DRR, and RT60 is what it has.
+    default passes from inaudible to a severity of .73. With a `folder` the response is one recorded there: what comes
+    later than 2.5 ms after its direct sound is scaled to the DRR, and RT60 is what it has.
 
     Source: image-source method (Allen and Berkley 1979) with diffuse tail (Lehmann and Johansson 2010).
     """
