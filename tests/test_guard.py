@@ -319,5 +319,5 @@ def test_samples_that_cannot_be_are_named():
     with pytest.raises(ns.SampleError, match="a sample is a mapping such as"):
         Scheduled([(np.zeros(5), 1)], scheduler())[1 << 32]
     broken = Corpus()[0] | {"audio": np.full(200, np.nan, np.float32)}
-    with pytest.raises(ns.SampleError, match="sample 'u0': audio: audio/[a-z_]*: audio holds NaN"):
+    with pytest.raises(ns.SampleError, match=r"sample 'u0': audio: audio/[a-z_]*: audio holds NaN"):
         Scheduled([broken], scheduler(level=1, condition=ns.fixed("a")), id_of)[1 << 32]

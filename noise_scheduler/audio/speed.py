@@ -43,7 +43,7 @@ class Pitch:
     affects_label: ClassVar[bool] = True
     severity_measure: ClassVar[str] = "time_aligned"
 
-    semitones_range: Range = (0.05, 18.0)
+    semitones_range: Range = (0.05, 16.0)
     """Shift (mild, extreme) in semitones, in [0.001, 36]; level moves along it in equal ratios, and below level .05 to
     nothing at 0."""
     direction: str = "either"
