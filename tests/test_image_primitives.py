@@ -5,8 +5,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from noise_scheduler import registry
+from noise_scheduler import registry, severity
 from noise_scheduler.contract import run
+from noise_scheduler.image.contrast_kept import departure_borne
 from noise_scheduler.image.primitives import _octaves_of_packed
 from noise_scheduler.rng import key_of, stream
 from noise_scheduler.testing import check_noise
@@ -92,8 +93,9 @@ def test_filter_and_spectrum_leave_a_flat_picture():
 @pytest.mark.parametrize("departure", [0.01, 0.04])
 def test_tone_is_a_curve_per_channel_of_the_declared_departure(departure):
     ramp = np.repeat(np.arange(256, dtype=np.uint8).reshape(16, 16, 1), 3, 2)
+    options = {"departure_range": (departure, departure), "per_picture": False}
     for seed in range(6):
-        noisy, achieved = apply("image/random_tone", ramp, 1.0, seed=seed, departure_range=(departure, departure))
+        noisy, achieved = apply("image/random_tone", ramp, 1.0, seed=seed, **options)
         curves = noisy.reshape(256, 3).astype(float)
         assert (curves[0] == 0).all()
         assert (curves[-1] == 255).all()
@@ -103,9 +105,37 @@ def test_tone_is_a_curve_per_channel_of_the_declared_departure(departure):
         if departure == 0.01:
             assert (np.diff(curves, axis=0) >= 0).mean() > 0.99
         image = picture(30, 40)
-        toned, _ = apply("image/random_tone", image, 1.0, seed=seed, departure_range=(departure, departure))
+        toned, _ = apply("image/random_tone", image, 1.0, seed=seed, **options)
         for channel in range(3):
             np.testing.assert_array_equal(toned[..., channel], curves[image[..., channel], channel])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_tone_departs_by_a_multiple_of_what_the_picture_bears(channels):
+    """Curves of a small departure, seen on a ramp, tell their shape; the picture bears what is computed from that."""
+    ramp = np.repeat(np.arange(0, 65536, dtype=np.uint32).astype(np.uint8).reshape(256, 256, 1), channels, 2)
+    image = picture(60, 80, channels)
+    for seed in range(4):
+        bent, _ = apply("image/random_tone", ramp, 1.0, seed, departure_range=(0.1, 0.1), per_picture=False)
+        bend = (bent[0].astype(float) / 255 - np.arange(256)[:, None] / 255) / 0.1
+        noisy, achieved = apply("image/random_tone", image, 1.0, seed, departure_range=(0.5, 0.5))
+        assert achieved["departure"] == pytest.approx(0.5 * departure_borne(image, bend), rel=0.1)
+        departures = (achieved["departure"],) * 2
+        same, _ = apply("image/random_tone", image, 1.0, seed, departure_range=departures, per_picture=False)
+        assert np.abs(same.astype(int) - noisy).max() <= 1
+
+
+def test_tones_bent_by_what_a_picture_bears_cost_like_pictures_as_much():
+    image = picture(96, 96)
+    losses = {}
+    for per_picture, departure in ((True, 0.5), (False, 0.17)):
+        options = {"departure_range": (departure, departure), "per_picture": per_picture}
+        losses[per_picture] = [
+            [severity.image(clean, apply("image/random_tone", clean, 1.0, seed, **options)[0]) for seed in range(40)]
+            for clean in (image, image // 6 + 110, 255 - image // 3)
+        ]
+    assert np.mean(losses[True]) == pytest.approx(np.mean(losses[False]), abs=0.05)
+    assert np.std(losses[True]) < 0.75 * np.std(losses[False])
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(12, 16), (15, 16), (12, 9), (15, 25)])
@@ -158,7 +188,7 @@ def test_target_of_a_mix_is_the_weighted_average_of_its_chains():
     image = picture(40, 50)
     primitives = [
         registry.build("image/random_filter", kernel_norm_range=(0.02, 40.0), taps_apart=0.0),
-        registry.build("image/random_tone", departure_range=(0.004, 4.0), common_share=0.4),
+        registry.build("image/random_tone", departure_range=(0.004, 4.0), per_picture=False, common_share=0.4),
         registry.build("image/random_spectrum"),
         registry.build("image/elastic_warp"),
     ]

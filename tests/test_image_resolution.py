@@ -1,7 +1,9 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
-from noise_scheduler import registry
+from noise_scheduler import registry, severity
 from noise_scheduler.contract import run
 from noise_scheduler.image.resolution import RESAMPLERS
 from noise_scheduler.rng import key_of, stream
@@ -104,6 +106,22 @@ def test_bit_depth_between_integers():
               for seed in range(500)]  # fmt: skip
     assert set(levels) == {6, 7}
     assert np.mean(levels) == pytest.approx(2**2.6, abs=0.07)
+
+
+def test_bit_depth_goes_from_a_change_of_one_grey_level_to_three_levels():
+    ramp = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+    mildest, _ = apply("image/bit_depth", ramp, 1e-9)
+    assert np.abs(mildest.astype(int) - ramp).max() == 1
+    for seed in range(20):
+        assert apply("image/bit_depth", ramp, 1.0, seed)[1]["quantiser_levels"] == 3
+
+
+def test_bit_depth_takes_more_from_a_picture_the_fewer_levels_there_are():
+    y, x = np.mgrid[:96, :96]
+    image = np.rint(128 + 70 * np.sin(x / 9) * np.cos(y / 7)).astype(np.uint8)[..., None]
+    lost = [severity.image(image, apply("image/bit_depth", image, 1.0, bits_range=(bits, bits))[0])
+            for bits in np.log2([128, 64, 32, 16, 8, 5, 4, 3])]  # fmt: skip
+    assert all(low < high for low, high in pairwise(lost))
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..extras import need
-from ..path import Range, check_number, check_range, fade_in, lerp, loglerp
+from ..path import Range, check_flag, check_number, check_range, fade_in, lerp, loglerp
 from ..registry import register
 from .byte_table import map_greys
+from .contrast_kept import departure_borne
 from .drift import Held, check_time_constant, drifts, smooth_paths
 from .frames import frame_streams
 from .geometry import ElasticWarp
@@ -38,6 +39,8 @@ _LONGEST_CHAIN = 2
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
+
+_GREY = np.arange(256)[:, None] / 255  # as a fraction of full scale
 
 
 @register("image/random_filter", version=2)
@@ -90,21 +93,25 @@ class RandomFilter:
         return noisy.reshape(image.shape), {"kernel_norm": norm}
 
 
-@register("image/random_tone", version=2)
+@register("image/random_tone", version=3)
 @dataclass(frozen=True, slots=True)
 class RandomTone:
     """Bend the tone curve of each colour channel by a random sum of a few sines.
 
-    The root mean square departure of the curves from the straight line rises along `departure_range`; black and white
-    keep their places. Mild curves rise throughout, extreme ones fold the grey levels; beyond, they would only be steps
-    between black and white. On a clip the curves change smoothly.
-    Achieved: `departure`, over the curves, before they are clipped at black and white.
+    The root mean square departure of the curves from the straight line rises along `departure_range`, in units of what
+    the picture bears of these curves: where they are all but straight over the grey levels that it holds, they bend
+    further. Black and white keep their places. Mild curves rise throughout, extreme ones fold the grey levels; beyond,
+    they would only be steps between black and white. On a clip the curves change smoothly.
+    Achieved: `departure`, as a fraction of full scale, over the curves before they are clipped at black and white, in
+    the mean over all frames given.
     Source: the colour primitive of PRIME, Modas et al., ECCV 2022.
     """
 
-    departure_range: Range = (0.004, 0.8)
-    """Root mean square departure (mild, extreme) as a fraction of full scale. Level moves along it in equal ratios,
-    and below level .05 to nothing at 0."""
+    departure_range: Range = (0.02, 1.5)
+    """Root mean square departure (mild, extreme) as a multiple of that up to which a frame keeps its local contrast,
+    or of full scale. Level moves along it in equal ratios, and below level .05 to nothing at 0."""
+    per_picture: bool = True
+    """Whether it is a multiple of what each frame bears, .01 to 1.6 of full scale; else, of full scale."""
     common_share: float = 0.0
     """Share of the curves' variance that the channels have in common, in [0, 1]; at 0 each has a curve of its own."""
     time_constant_s: float | Held = 0.6
@@ -112,6 +119,7 @@ class RandomTone:
 
     def __post_init__(self) -> None:
         check_range("departure_range", self.departure_range, 1e-5, 100.0)
+        check_flag("per_picture", self.per_picture)
         check_number("common_share", self.common_share, 0.0, 1.0)
         check_time_constant(self.time_constant_s)
 
@@ -127,22 +135,25 @@ class RandomTone:
         """Bend the tones of an image (H, W, C) or a clip (T, H, W, C), uint8."""
         frames = np.ascontiguousarray(image).reshape(-1, *image.shape[-3:])
         channels = frames.shape[3]
-        departure = loglerp(self.departure_range, level) * fade_in(level)
+        strength = loglerp(self.departure_range, level) * fade_in(level)
         paths = smooth_paths(
             rng, 4 * _WAVES, len(frames), fps=fps, time_constant_s=self.time_constant_s, first_frame=first_frame
         )
         orders = np.arange(1, _WAVES + 1)
-        grey = np.arange(256) / 255
-        waves = np.sin(np.pi * orders * grey[:, None])  # (256, waves)
+        waves = np.sin(np.pi * orders * _GREY)  # (256, waves)
         weights = np.ascontiguousarray(paths.T).reshape(-1, 4, _WAVES) / orders
         weights = math.sqrt(self.common_share) * weights[:, :1] + math.sqrt(1 - self.common_share) * weights[:, 1:]
         noisy = np.empty_like(frames)
+        mean = 0.0
         for frame, of_channels, out in zip(frames, weights[:, :channels], noisy, strict=True):
             bend = waves @ of_channels.T
-            bend *= departure / math.sqrt(float((bend**2).mean()))
-            curve = np.rint(255 * np.clip(grey[:, None] + bend, 0, 1)).astype(np.uint8)
+            size = math.sqrt(float((bend**2).mean()))
+            departure = strength * departure_borne(frame, bend / size) if self.per_picture else strength
+            bend *= departure / size
+            curve = np.rint(255 * np.clip(_GREY + bend, 0, 1)).astype(np.uint8)
             map_greys(frame, curve, out)
-        return noisy.reshape(image.shape), {"departure": departure}
+            mean += departure / len(frames)
+        return noisy.reshape(image.shape), {"departure": round(mean, 6)}
 
 
 @register("image/random_spectrum")
@@ -340,7 +351,7 @@ def _octaves_of_packed(rows: int, columns: int) -> npt.NDArray[np.intp]:
 
 _PRIMITIVES = (
     partial(RandomFilter, kernel_norm_range=(0.02, 40.0), taps_apart=0.0),
-    partial(RandomTone, departure_range=(0.004, 4.0), common_share=0.4),
+    partial(RandomTone, departure_range=(0.004, 4.0), per_picture=False, common_share=0.4),
     RandomSpectrum,
     ElasticWarp,
 )

@@ -91,18 +91,20 @@ class Pixelate:
         return noisy, {"tile_px": 1 / factor}
 
 
-@register("image/bit_depth")
+@register("image/bit_depth", version=2)
 @dataclass(frozen=True, slots=True)
 class BitDepth:
     """Quantise every channel to few levels, equally spaced in grey levels and reaching from black to white.
 
-    The bits fall along `bits_range`, from a change of one grey level to black or white; bits of 2.6 are 2^2.6, that is
-    6 or 7, levels. Achieved: `quantiser_levels`.
+    The bits fall along `bits_range`, from a change of one grey level to black, grey and white; bits of 2.6 are 2^2.6,
+    that is 6 or 7, levels. The path does not go on to black or white: their threshold, at middle grey, shows much of
+    what falls into the grey of three levels, so that faces lose less. Achieved: `quantiser_levels`.
     Source: uniform quantisation, e.g. Gonzalez & Woods, "Digital image processing", 2.4.
     """
 
-    bits_range: Range = (7.0, 1.0)
-    """Bits per value (mild, extreme), in [1, 8]; level moves along it linearly."""
+    bits_range: Range = (7.0, 1.585)
+    """Bits per value (mild, extreme), the binary logarithm of the number of levels, in [1, 8]; level moves along it
+    linearly."""
 
     def __post_init__(self) -> None:
         check_range("bits_range", self.bits_range, 1.0, 8.0, falling=True)
