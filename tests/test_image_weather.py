@@ -20,11 +20,12 @@ def apply(name, image, level, seed=0, fps=25.0, **fields):
 
 
 def seen_and_added(name, shape, level, **options):
-    """(t, L (1 − t)) of every value, from what the weather does to a white and to a black picture."""
-    white, achieved = apply(name, np.full(shape, 255, np.uint8), level, **options)
-    black, _ = apply(name, np.zeros(shape, np.uint8), level, **options)
-    added = srgb_to_linear(black / 255.0)
-    return srgb_to_linear(white / 255.0) - added, added, achieved
+    """(t, L (1 − t)) of every value, from what the weather does to a chessboard and to its negative, lit alike."""
+    board = np.broadcast_to(150 * (np.indices(shape[:2]).sum(0) % 2)[..., None], shape).astype(np.uint8)
+    noisy, achieved = apply(name, board, level, **options)
+    negative, _ = apply(name, 150 - board, level, **options)
+    bright, dark = (srgb_to_linear(np.where(side, noisy, negative) / 255.0) for side in (board > 0, board == 0))
+    return (bright - dark) / srgb_to_linear(150 / 255.0), dark, achieved
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -35,14 +36,29 @@ def test_contract(name):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("level", [0.3, 0.6, 0.9])
 def test_light_is_that_of_koschmieder(name, level):
-    image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    image = np.random.default_rng(0).integers(0, 180, (60, 80, 3), dtype=np.uint8)
+    light, board_light = (srgb_to_linear(greys / 255.0).mean() for greys in (image, np.array([0, 150])))
     seen, added, _ = seen_and_added(name, image.shape, level)
     noisy, _ = apply(name, image, level)
-    expected = srgb_to_linear(image / 255.0) * seen + added
+    expected = srgb_to_linear(image / 255.0) * seen + added * light / board_light
     np.testing.assert_allclose(srgb_to_linear(noisy / 255.0), expected, atol=0.012)
     sky = (added * (1 - seen)).sum((0, 1)) / ((1 - seen) ** 2).sum((0, 1))
     np.testing.assert_allclose(added, sky * (1 - seen), atol=0.02)  # one colour of sky
-    assert 0.5 < sky.min() <= sky.max() <= 1.01
+    assert 0.5 < sky.min() * 0.2 / board_light <= sky.max() * 0.2 / board_light < 1.06
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sky_is_as_bright_as_the_scene_asks(name):
+    """Of a flat picture and its weather at full cover, the sky alone is left, up to white; there is always some."""
+    options = {"optical_depth_range": (99.0, 99.0)} if name == "image/fog" else {"cover_range": (0.95, 0.95)}
+    skies = []
+    for grey in (0, 20, 60, 90, 120, 255):
+        noisy, _ = apply(name, np.full((64, 64, 1), grey, np.uint8), 1.0, **options)
+        skies.append(srgb_to_linear(noisy.max() / 255.0))
+    light = np.maximum(srgb_to_linear(np.array([0, 20, 60, 90, 120, 255]) / 255.0), 0.02)
+    np.testing.assert_allclose(skies[1:5] / light[1:5], skies[3] / light[3], rtol=0.12)
+    assert 0.05 < skies[0] == pytest.approx(skies[1], abs=0.01)
+    assert skies[-1] == pytest.approx(1, abs=0.02)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,7 +1,8 @@
 """Fog, rain and snow between the camera and the scene.
 
 All three dim the light J of the scene and add that of the sky L, in linear light: I = J t + L (1 − t), with the
-transmission t = e^(−τ) of the optical depth τ that stands in front of a pixel.
+transmission t = e^(−τ) of the optical depth τ that stands in front of a pixel. The sky is as bright as it must be to
+light the scene: an even sky of luminance L lights surfaces of albedo ρ to ρ L. A dark scene has a dim sky.
 
 Public: `Fog`, `Rain`, `Snow`.
 """
@@ -20,12 +21,15 @@ from ..path import Range, check_range, fade_in, loglerp
 from ..registry import register
 from .drift import Held, check_time_constant, drifts, factors
 from .light import enlarged, grid_shape, in_steps, plasma, under_sky
-from .low_light import LINEAR_STEPS
+from .low_light import LINEAR_STEPS, mean_light
 
 _FOG_CELLS = 64
 _LOG_FOG_DRIFT = 0.2
 _FOG_SPREAD = 0.45  # standard deviation of the logarithm of the optical depth
 _HAZE = 0.5  # optical depth of the haze behind drops and flakes, per optical depth of theirs
+
+_ALBEDO = 0.2  # of the scene
+_LEAST_LIGHT = 0.02  # mean light of a scene in units of white: in a darker one, lamps light drops and fog
 
 _EXPOSURE_S = 1 / 60
 _RAIN_GRID = 256
@@ -46,14 +50,14 @@ _MOST_PARTICLES = 16384
 Floats = npt.NDArray[np.float32]
 
 
-@register("image/fog", stage="scene")
+@register("image/fog", stage="scene", version=2)
 @dataclass(frozen=True, slots=True)
 class Fog:
     """Veil the picture with airlight through an uneven bank of fog.
 
     The mean optical depth rises along `optical_depth_range`; its logarithm is a fractal field, so that the fog is
-    thicker here than there. Without a depth map, distance and density are one field. On a clip the bank drifts past
-    while it thickens and thins.
+    thicker here than there. Without a depth map, distance and density are one field. Airlight follows the light of the
+    scene, frame by frame. On a clip the bank drifts past while it thickens and thins.
     Achieved: `optical_depth`, the mean over the bank at the level's density, and `transmission`, the mean share of the
     scene's light over all frames given.
     Source: Koschmieder, "Theorie der horizontalen Sichtweite", 1924; plasma fields as in Hendrycks & Dietterich,
@@ -116,19 +120,20 @@ class Fog:
                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
                 borderMode=cv2.BORDER_CONSTANT,  # the bank is larger than the picture, and no other border is quick
             ).reshape(height, width)
-            under_sky(frame, seen, sky, out)
+            under_sky(frame, seen, _over(frame, sky), out)
             transmission += cv2.mean(seen)[0] / LINEAR_STEPS / len(frames)
         return noisy.reshape(image.shape), {"optical_depth": optical_depth, "transmission": round(transmission, 6)}
 
 
-@register("image/rain", stage="scene")
+@register("image/rain", stage="scene", version=2)
 @dataclass(frozen=True, slots=True)
 class Rain:
     """Draw the bright streaks of falling drops, and the haze of those too far away to be seen singly.
 
     The share of the picture under streaks rises along `cover_range`. Streaks of three distances, near ones long,
     wide and fast, share one direction, which leans with the wind; their length is the way fallen in 1/60 s of
-    exposure. On a clip each drop falls on along its streak.
+    exposure. They are as bright as the sky that lights the scene, frame by frame. On a clip each drop falls on along
+    its streak.
     Achieved: `cover`, the mean share of the scene's light that streaks and haze hide, over all frames given, and
     `lean_deg`, the lean of the streaks from the vertical in the recording's first frame, positive where drops fall to
     the left.
@@ -197,19 +202,19 @@ class Rain:
                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
                 borderMode=cv2.BORDER_CONSTANT,  # the sheet is larger than the picture, and no other border is quick
             ).reshape(height, width)
-            under_sky(frame, seen, sky, out)
+            under_sky(frame, seen, _over(frame, sky), out)
             hidden += (1 - cv2.mean(seen)[0] / LINEAR_STEPS) / len(frames)
         return noisy.reshape(image.shape), {"cover": round(hidden, 6), "lean_deg": lean_deg}
 
 
-@register("image/snow", stage="scene")
+@register("image/snow", stage="scene", version=2)
 @dataclass(frozen=True, slots=True)
 class Snow:
     """Let flakes fall in front of the scene, out of focus the more the nearer they are.
 
     The share of the picture under flakes rises along `cover_range`. Near flakes are large, faint discs, far ones
-    small and dense; a haze stands for those too far away to be seen singly. On a clip flakes sink, sway, and drift
-    with a wind that changes in seconds.
+    small and dense; a haze stands for those too far away to be seen singly. They are as bright as the sky that lights
+    the scene, frame by frame. On a clip flakes sink, sway, and drift with a wind that changes in seconds.
     Achieved: `cover`, the mean share of the scene's light that flakes and haze hide, over all frames given.
     Source: defocused discs as in Potmesil & Chakravarty, SIGGRAPH 1981; snow of Hendrycks & Dietterich, ICLR 2019,
     for the idea of a layer.
@@ -267,7 +272,7 @@ class Snow:
                 sheet = cv2.filter2D(_splat(weights, x, y, shape), -1, disc).reshape(shape)
                 hiding += enlarged(np.ascontiguousarray(sheet[rim : shape[0] - rim, rim : shape[1] - rim]), *grids[-1])
             seen = enlarged(in_steps(np.exp(np.negative(hiding, out=hiding), out=hiding)), height, width)
-            under_sky(frame, seen, sky, out)
+            under_sky(frame, seen, _over(frame, sky), out)
             hidden += (1 - cv2.mean(seen)[0] / LINEAR_STEPS) / len(frames)
         return noisy.reshape(image.shape), {"cover": round(hidden, 6)}
 
@@ -376,7 +381,14 @@ def _disc(radius_px: float) -> Floats:
 
 
 def _sky(rng: np.random.Generator, darkest: float, brightest: float, channels: int) -> Floats:
-    """Light of the sky in units of white: grey with a touch of blue or yellow."""
+    """Light of the sky beside that of a white surface under it: grey with a touch of blue or yellow."""
     luminance, tint = rng.uniform(darkest, brightest), rng.uniform(-0.04, 0.04)
     rgb = luminance * np.array([1 + tint, 1, 1 - tint])
-    return np.minimum(rgb if channels == 3 else rgb[1:2], 1).astype(np.float32)
+    return (rgb if channels == 3 else rgb[1:2]).astype(np.float32)
+
+
+def _over(frame: npt.NDArray[np.uint8], sky: Floats) -> Floats:
+    """Light of the sky over a scene, in units of the picture's white, at most 1."""
+    white_surface = max(float(mean_light(frame).mean()), _LEAST_LIGHT) / _ALBEDO
+    over: Floats = np.minimum(sky * np.float32(white_surface), 1)
+    return over
