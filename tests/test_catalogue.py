@@ -110,7 +110,7 @@ def test_sounds_are_written_linked_and_worth_hearing(tmp_path, monkeypatch):
         heard, rate = soundfile.read(tmp_path / file, dtype="float32")
         assert (len(heard), rate) == (len(clean), sample_rate)
         expected = strips.noisy(name, level).sample
-        assert np.corrcoef(heard, expected)[0, 1] > 0.97
+        assert np.corrcoef(heard, expected)[0, 1] > 0.93  # Vorbis keeps speech better than hiss
         louder.append(np.mean((heard - clean) ** 2))
     assert louder == sorted(louder)
     assert len(make_noises.write_examples("audio/missing")) == 2
