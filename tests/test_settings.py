@@ -47,8 +47,8 @@ def test_defaults_and_overrides(file):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("--inner.sizes=3", "unknown key 'inner.sizes'; valid: size"),
-        ("--iner.size=3", "unknown key 'iner'; valid: inner"),
+        ("--inner.sizes=3", "unknown key 'inner.sizes'; did you mean 'size'"),
+        ("--iner.size=3", "unknown key 'iner'; did you mean 'inner'"),
         ("--inner.size=three", "inner.size must be int"),
         ("--inner.size=true", "inner.size must be int"),
         ("--inner.names=[1]", "inner.names must be str"),
@@ -81,7 +81,7 @@ def test_bad_files(tmp_path):
         ("--fusion.ema_decay=1.0", "ema_decay"),
         ("--run.seeds=[1, 1, 2]", "distinct"),
         ("--run.test_folds=[]", "test_folds must be distinct"),
-        ('--methods=["nmer", "concatt"]', "unknown method 'concatt'; valid: concat"),
+        ('--methods=["nmer", "concatt"]', "unknown method 'concatt'; did you mean 'concat'"),
         ('--methods=["nmer_broad"]', "the table broad is needed"),
         ('--held_out={audio = ["audio/hum"]}', "held_out needs the tables audio, video, text"),
         ("--evaluation.noisy_levels=[0.9, 0.2]", "noisy_levels"),
