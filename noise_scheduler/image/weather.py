@@ -1,9 +1,8 @@
 """Fog, rain and snow between the camera and the scene.
 
 All three dim the light J of the scene and add that of the sky L, in linear light: I = J t + L (1 − t), with the
-transmission t = e^(−τ) of the optical depth τ that stands in front of a pixel. The sky of rain and snow is as bright
-as it must be to light the scene: an even sky of luminance L lights surfaces of albedo ρ to ρ L. A dark scene has a dim
-sky.
+transmission t = e^(−τ) of the optical depth τ that stands in front of a pixel. The sky is as bright as it must be to
+light the scene: an even sky of luminance L lights surfaces of albedo ρ to ρ L. A dark scene has a dim sky.
 
 Public: `Fog`, `Rain`, `Snow`.
 """
@@ -30,7 +29,7 @@ _FOG_SPREAD = 0.45  # standard deviation of the logarithm of the optical depth
 _HAZE = 0.5  # optical depth of the haze behind drops and flakes, per optical depth of theirs
 
 _ALBEDO = 0.2  # of the scene
-_LEAST_LIGHT = 0.02  # mean light of a scene in units of white: in a darker one, lamps light the drops
+_LEAST_LIGHT = 0.02  # mean light of a scene in units of white: in a darker one, lamps light drops and fog
 
 _EXPOSURE_S = 1 / 60
 _RAIN_GRID = 256
@@ -51,14 +50,14 @@ _MOST_PARTICLES = 16384
 Floats = npt.NDArray[np.float32]
 
 
-@register("image/fog", stage="scene")
+@register("image/fog", stage="scene", version=2)
 @dataclass(frozen=True, slots=True)
 class Fog:
     """Veil the picture with airlight through an uneven bank of fog.
 
     The mean optical depth rises along `optical_depth_range`; its logarithm is a fractal field, so that the fog is
-    thicker here than there. Without a depth map, distance and density are one field. On a clip the bank drifts past
-    while it thickens and thins.
+    thicker here than there. Without a depth map, distance and density are one field. Airlight follows the light of the
+    scene, frame by frame. On a clip the bank drifts past while it thickens and thins.
     Achieved: `optical_depth`, the mean over the bank at the level's density, and `transmission`, the mean share of the
     scene's light over all frames given.
     Source: Koschmieder, "Theorie der horizontalen Sichtweite", 1924; plasma fields as in Hendrycks & Dietterich,
@@ -121,7 +120,7 @@ class Fog:
                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
                 borderMode=cv2.BORDER_CONSTANT,  # the bank is larger than the picture, and no other border is quick
             ).reshape(height, width)
-            under_sky(frame, seen, np.minimum(sky, 1), out)
+            under_sky(frame, seen, _over(frame, sky), out)
             transmission += cv2.mean(seen)[0] / LINEAR_STEPS / len(frames)
         return noisy.reshape(image.shape), {"optical_depth": optical_depth, "transmission": round(transmission, 6)}
 
