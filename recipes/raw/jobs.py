@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,19 +88,20 @@ def encoder_job(plan: RunPlan, modality: str, *, report: Report) -> None:
     write_tensors(plan.encoders / f"{modality}.bank.safetensors", bank)
 
 
-def teacher_job(plan: RunPlan, hidden: int, *, report: Report) -> None:
-    """Train the clean teacher of a width: experts on clean encoders and clean data."""
-    model = _model(plan, _TEACHER, hidden=hidden)
+def teacher_job(plan: RunPlan, student: Method, *, report: Report) -> None:
+    """Train the clean teacher of a method: experts of its width, on its encoders, on clean data."""
+    teacher = replace(_TEACHER, name=student.teacher, encoders=student.encoders)
+    model = _model(plan, teacher, hidden=student.teacher_hidden)
     model.meter = None  # it sees no noise
-    with timed(plan.work / f"teacher{hidden}.fusion.stage.json", "fusion") as count:
-        count.utterances = _train_fusion(plan, model, None, _TEACHER, Cache(plan.cache).labels, report)
-    model.save_pretrained(plan.teacher(hidden), preprocessing=_preprocessing(plan))
+    with timed(plan.work / f"{teacher.name}.fusion.stage.json", "fusion") as count:
+        count.utterances = _train_fusion(plan, model, None, teacher, Cache(plan.cache).labels, report)
+    model.save_pretrained(plan.teacher(teacher.name), preprocessing=_preprocessing(plan))
 
 
 def fusion_job(plan: RunPlan, name: str, *, report: Report) -> None:
     """Train one method's fusion and judge it. Writes ``METHOD.json`` to `plan.work`."""
     method, labels = METHODS[name], Cache(plan.cache).labels
-    teacher = EmotionModel.from_pretrained(plan.teacher(method.teacher_hidden))
+    teacher = EmotionModel.from_pretrained(plan.teacher(method.teacher))
     model = _model(plan, method)
     started = time.process_time()
     with timed(plan.work / f"{name}.fusion.stage.json", "fusion") as count:
@@ -117,7 +119,7 @@ def fusion_job(plan: RunPlan, name: str, *, report: Report) -> None:
 def adapted_job(plan: RunPlan, name: str, *, report: Report) -> None:
     """Judge the trained model of another method as it adapts to the test clips. Writes ``METHOD.json``."""
     method, labels = METHODS[name], Cache(plan.cache).labels
-    teacher = EmotionModel.from_pretrained(plan.teacher(method.teacher_hidden))
+    teacher = EmotionModel.from_pretrained(plan.teacher(method.teacher))
     model = BatchAdapted(EmotionModel.from_pretrained(plan.checkpoints / method.adapts))
     with timed(plan.work / f"{name}.evaluation.stage.json", "evaluation") as count:
         judged = judge_model(plan, model, teacher, method.encoders, labels)
@@ -145,7 +147,7 @@ def finetune_job(plan: RunPlan, *, report: Report) -> None:
 def _fine_tune(plan: RunPlan, report: Report = silent) -> tuple[EmotionModel, EmotionModel, int]:
     """The fine-tuned model, its teacher, and how many utterances it saw; what every rank of a training does."""
     settings, trainer, cache = plan.settings.finetune, plan.settings.trainer, Cache(plan.cache)
-    teacher = EmotionModel.from_pretrained(plan.teacher(FINETUNED.teacher_hidden))
+    teacher = EmotionModel.from_pretrained(plan.teacher(FINETUNED.teacher))
     model = EmotionModel.from_pretrained(plan.checkpoints / "nmer")
     sampler = StepSampler(len(plan.fold.train), global_batch=settings.batch_size, seed=plan.seed)
     total = settings.epochs * sampler.steps_per_epoch
@@ -155,7 +157,7 @@ def _fine_tune(plan: RunPlan, report: Report = silent) -> tuple[EmotionModel, Em
     fitted = fit_end_to_end(
         model,
         teacher,
-        clean_views(load_bank(plan, "clean", "train")),
+        clean_views(load_bank(plan, FINETUNED.encoders, "train")),
         online_loader(
             cache, plan.fold.train, scheduler, batch_size=batch, sampler=sampler, workers=settings.loader_workers
         ),
@@ -177,8 +179,8 @@ def _fine_tune(plan: RunPlan, report: Report = silent) -> tuple[EmotionModel, Em
 def done_files(plan: RunPlan) -> dict[str, list[Path]]:
     """Per job the files whose presence means that it is done."""
     files = {m: [plan.encoders / f"{m}.unimodal.json", plan.encoders / f"{m}.bank.safetensors"] for m in MODALITIES}
-    widths = {METHODS[name].teacher_hidden for name in plan.settings.methods} | {FINETUNED.teacher_hidden}
-    files |= {f"teacher{hidden}": [plan.teacher(hidden) / "config.json"] for hidden in widths}
+    teachers = {METHODS[name].teacher for name in plan.settings.methods} | {FINETUNED.teacher}
+    files |= {name: [plan.teacher(name) / "config.json"] for name in teachers}
     files |= {name: [plan.work / f"{name}.json"] for name in (*plan.settings.methods, FINETUNED.name)}
     return files
 
@@ -251,7 +253,7 @@ def _train_fusion(
         model,
         teacher,
         _training_views(plan, method),
-        clean_views(load_bank(plan, "clean", "train")),
+        clean_views(load_bank(plan, method.encoders, "train")),
         torch.from_numpy(labels[plan.fold.train]),
         validate,
         epochs=settings.epochs,

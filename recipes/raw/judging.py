@@ -50,7 +50,7 @@ def judge_model(
         "curves": _curves(plan, model, test, curves, label),
         "calibration_error": {name: plan.task.calibration_error(one["outputs"], one["label"]) for name, one in whole},
         "reliability": _reliability(plan, model, test, curves),
-        "latent": _latent(plan, model, teacher, test),
+        "latent": _latent(plan, model, teacher, kind, test),
     }
 
 
@@ -155,16 +155,16 @@ def _reliability(plan: RunPlan, model: EmotionModel, test: Bank, curves: Bank) -
     }
 
 
-def _latent(plan: RunPlan, model: EmotionModel, teacher: EmotionModel, test: Bank) -> dict[str, Any] | None:
+def _latent(plan: RunPlan, model: EmotionModel, teacher: EmotionModel, kind: str, test: Bank) -> dict[str, Any] | None:
     if predict(model, test, "clean").mean is None:  # else all conditions would be predicted for nothing
         return None
-    clean_test = load_bank(plan, "clean", "test")
-    target = predict(teacher, clean_test, "clean").joint
+    shown = load_bank(plan, kind, "test")  # by the teacher's encoders, which fine-tuning leaves behind
+    target = predict(teacher, shown, "clean").joint
     said, unmended, wanted = {}, {}, {}
     sets = {f"{group}/pooled": [f"{group}/{part}" for part in parts] for group, parts in groups(test).items()}
     for name, conditions in ({"clean": ["clean"]} | sets).items():
         said[name] = FusionOutput.join([predict(model, test, condition) for condition in conditions])
-        unmended[name] = torch.cat([predict(teacher, clean_test, condition).joint for condition in conditions])
+        unmended[name] = torch.cat([predict(teacher, shown, condition).joint for condition in conditions])
         views = len(unmended[name]) // len(target) // len(conditions)
         wanted[name] = target.repeat_interleave(views, 0).repeat(len(conditions), 1)
     return latent(said, unmended, wanted, "noisy/pooled")

@@ -31,11 +31,16 @@ class Method:
     judged_on: tuple[str, ...] = _ALL
     """Conditions of the validation data whose mean selects the epoch: those that it is trained for."""
     teacher_hidden: int = 64
-    """Width of the clean teacher whose joint representation it reconstructs."""
+    """Width of the clean teacher whose joint representation it reconstructs, on the same encoders."""
     consistent: bool = True
     """Trained with the consistency between two views of an utterance."""
     adapts: str = ""
     """The method whose trained model it is, its normalisation adapted to batches of test clips; empty for none."""
+
+    @property
+    def teacher(self) -> str:
+        """Name of its clean teacher."""
+        return f"teacher{self.teacher_hidden}_{self.encoders}"
 
 
 def _clean(name: str, fusion: str, label: str) -> Method:

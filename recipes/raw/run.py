@@ -89,8 +89,8 @@ def _train(settings: RawSettings, plans: Sequence[RunPlan], workers: int, consol
     folds = {plan.encoder_name: plan for plan in plans}.values()
     encoders = [_job(p, p.encoder_name, m, encoder_job, p, m) for m in ("video", "audio", "text") for p in folds]
     run_jobs("Encoders and banks of noisy views", encoders, workers, console)
-    widths = sorted({method.teacher_hidden for method in methods_of(settings.methods)})
-    teachers = [_job(p, p.name, f"teacher{hidden}", teacher_job, p, hidden) for hidden in widths for p in plans]
+    students = {method.teacher: method for method in methods_of(settings.methods)}
+    teachers = [_job(p, p.name, name, teacher_job, p, student) for name, student in students.items() for p in plans]
     run_jobs("Clean teachers", teachers, workers, console)
     adapted = [method.name for method in methods_of(settings.methods) if method.adapts]
     trained = [name for name in settings.methods if name not in adapted]
