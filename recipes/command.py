@@ -93,11 +93,15 @@ def _count(text: str) -> int:
 
 
 def check_free(out: Path, resume: bool) -> None:
-    """Raise RunError where `out` is a file, or a folder that holds something and is not to be gone on with."""
+    """Raise RunError where `out` is a file, or holds something that is not to be or cannot be gone on with."""
     if out.exists() and not out.is_dir():
         raise RunError(f"{out} is a file; give --out a folder")
-    if not resume and out.is_dir() and any(out.iterdir()):
+    if not out.is_dir() or not any(out.iterdir()):
+        return
+    if not resume:
         raise RunError(f"{out} is not empty: go on with it by --resume, or give another --out")
+    if not (out / "settings.json").exists():
+        raise RunError(f"{out} holds no run that could be gone on with, but something else: give another --out")
 
 
 @contextmanager

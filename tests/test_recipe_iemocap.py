@@ -89,6 +89,14 @@ def test_fine_tuning_trains_the_encoders(first_run):
         assert any(name.startswith(part) for name in moved), part
 
 
+@pytest.mark.parametrize(("student", "teacher"), [("nmer", "teacher64_noisy"), ("nmer_zero", "teacher64_clean")])
+def test_the_clean_teacher_sees_what_its_student_sees(first_run, student, teacher):
+    """They share encoders, so that what is to be reconstructed lies in what the student is given of clean data."""
+    folder = first_run / "checkpoints" / "Ses01M" / "seed3"
+    theirs, own = (EmotionModel.from_pretrained(folder / name).encoders.state_dict() for name in (student, teacher))
+    assert all(torch.equal(theirs[name], own[name]) for name in own)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
@@ -152,6 +160,13 @@ def test_a_run_is_not_overwritten(first_run, corpus, capsys):
     assert iemocap.main([*arguments, "--resume", "--fusion.epochs=6"]) == 2
     assert "settings.fusion.epochs" in capsys.readouterr().err
     assert (first_run / "results.json").read_bytes() == before
+
+
+def test_what_is_no_run_is_not_gone_on_with(first_run, corpus, tmp_path, capsys):
+    (tmp_path / "thesis.txt").write_text("a life's work")
+    assert iemocap.main([*arguments_of(corpus, tmp_path, first_run.parent / "cache"), "--resume"]) == 2
+    assert "holds no run" in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 @pytest.mark.parametrize(
