@@ -7,7 +7,8 @@ share folds, seeds, encoders of a kind, views, epochs, batches and learning rate
 they are and configs/compare_models.toml for the noise that is seen, broad and held out. Claims are judged with the
 folds as the unit, whatever comes out.
 
-The demo corpus takes about two hours on two cores, a third of them for `nmer_paper`. A killed run goes on with --resume.
+The demo corpus takes about two hours on two cores, a third of them for `nmer_paper`. A killed run goes
+on with --resume.
 """
 
 from __future__ import annotations
