@@ -46,10 +46,6 @@ class Plan:
         """Folder of the run's models."""
         return self.out / "checkpoints" / self.name
 
-    def teacher(self, name: str) -> Path:
-        """Folder of a clean teacher."""
-        return self.checkpoints / name
-
     def log(self, name: str) -> Path:
         """Folder of a training loop's TensorBoard curves: of the run's own loops, and of encoders that runs share."""
         return self.out / "tensorboard" / name

@@ -95,13 +95,13 @@ def teacher_job(plan: RunPlan, student: Method, *, report: Report) -> None:
     model.meter = None  # it sees no noise
     with timed(plan.work / f"{teacher.name}.fusion.stage.json", "fusion") as count:
         count.utterances = _train_fusion(plan, model, None, teacher, Cache(plan.cache).labels, report)
-    model.save_pretrained(plan.teacher(teacher.name), preprocessing=_preprocessing(plan))
+    model.save_pretrained(plan.checkpoints / teacher.name, preprocessing=_preprocessing(plan))
 
 
 def fusion_job(plan: RunPlan, name: str, *, report: Report) -> None:
     """Train one method's fusion and judge it. Writes ``METHOD.json`` to `plan.work`."""
     method, labels = METHODS[name], Cache(plan.cache).labels
-    teacher = EmotionModel.from_pretrained(plan.teacher(method.teacher))
+    teacher = EmotionModel.from_pretrained(plan.checkpoints / method.teacher)
     model = _model(plan, method)
     started = time.process_time()
     with timed(plan.work / f"{name}.fusion.stage.json", "fusion") as count:
@@ -119,7 +119,7 @@ def fusion_job(plan: RunPlan, name: str, *, report: Report) -> None:
 def adapted_job(plan: RunPlan, name: str, *, report: Report) -> None:
     """Judge the trained model of another method as it adapts to the test clips. Writes ``METHOD.json``."""
     method, labels = METHODS[name], Cache(plan.cache).labels
-    teacher = EmotionModel.from_pretrained(plan.teacher(method.teacher))
+    teacher = EmotionModel.from_pretrained(plan.checkpoints / method.teacher)
     model = BatchAdapted(EmotionModel.from_pretrained(plan.checkpoints / method.adapts))
     with timed(plan.work / f"{name}.evaluation.stage.json", "evaluation") as count:
         judged = judge_model(plan, model, teacher, method.encoders, labels)
@@ -147,7 +147,7 @@ def finetune_job(plan: RunPlan, *, report: Report) -> None:
 def _fine_tune(plan: RunPlan, report: Report = silent) -> tuple[EmotionModel, EmotionModel, int]:
     """The fine-tuned model, its teacher, and how many utterances it saw; what every rank of a training does."""
     settings, trainer, cache = plan.settings.finetune, plan.settings.trainer, Cache(plan.cache)
-    teacher = EmotionModel.from_pretrained(plan.teacher(FINETUNED.teacher))
+    teacher = EmotionModel.from_pretrained(plan.checkpoints / FINETUNED.teacher)
     model = EmotionModel.from_pretrained(plan.checkpoints / "nmer")
     sampler = StepSampler(len(plan.fold.train), global_batch=settings.batch_size, seed=plan.seed)
     total = settings.epochs * sampler.steps_per_epoch
@@ -180,7 +180,7 @@ def done_files(plan: RunPlan) -> dict[str, list[Path]]:
     """Per job the files whose presence means that it is done."""
     files = {m: [plan.encoders / f"{m}.unimodal.json", plan.encoders / f"{m}.bank.safetensors"] for m in MODALITIES}
     teachers = {METHODS[name].teacher for name in plan.settings.methods} | {FINETUNED.teacher}
-    files |= {name: [plan.teacher(name) / "config.json"] for name in teachers}
+    files |= {name: [plan.checkpoints / name / "config.json"] for name in teachers}
     files |= {name: [plan.work / f"{name}.json"] for name in (*plan.settings.methods, FINETUNED.name)}
     return files
 
@@ -244,6 +244,7 @@ def _train_fusion(
 ) -> int:
     """Train a model's fusion in place; gives how many utterances it saw."""
     settings = plan.settings.fusion
+    bank = load_bank(plan, method.encoders, "train")
     validation = load_bank(plan, method.encoders, "validation")
 
     def validate(averaged: EmotionModel) -> float:
@@ -252,8 +253,8 @@ def _train_fusion(
     fitted = fit_fusion(
         model,
         teacher,
-        _training_views(plan, method),
-        clean_views(load_bank(plan, method.encoders, "train")),
+        _training_views(plan, method, bank),
+        clean_views(bank),
         torch.from_numpy(labels[plan.fold.train]),
         validate,
         epochs=settings.epochs,
@@ -272,8 +273,7 @@ def _train_fusion(
     return fitted.steps * min(settings.batch_size, len(plan.fold.train))
 
 
-def _training_views(plan: RunPlan, method: Method) -> Views:
-    bank = load_bank(plan, method.encoders, "train")
+def _training_views(plan: RunPlan, method: Method, bank: Bank) -> Views:
     if method.training == "scheduled noise":
         return scheduled_views(bank, view_steps(plan.settings.bank.views, plan.fusion_steps), plan.seed)
     return zero_vector_views(bank, plan.seed) if method.training == "zero vectors" else clean_views(bank)

@@ -50,7 +50,7 @@ def judge_model(
         "curves": _curves(plan, model, test, curves, label),
         "calibration_error": {name: plan.task.calibration_error(one["outputs"], one["label"]) for name, one in whole},
         "reliability": _reliability(plan, model, test, curves),
-        "latent": _latent(plan, model, teacher, kind, test),
+        "latent": _latent(model, teacher, test, test if folder is None else load_bank(plan, kind, "test")),
     }
 
 
@@ -155,10 +155,10 @@ def _reliability(plan: RunPlan, model: EmotionModel, test: Bank, curves: Bank) -
     }
 
 
-def _latent(plan: RunPlan, model: EmotionModel, teacher: EmotionModel, kind: str, test: Bank) -> dict[str, Any] | None:
+def _latent(model: EmotionModel, teacher: EmotionModel, test: Bank, shown: Bank) -> dict[str, Any] | None:
+    """What `recipes.latent` says; `shown`: the test rows by the teacher's encoders, which fine-tuning leaves behind."""
     if predict(model, test, "clean").mean is None:  # else all conditions would be predicted for nothing
         return None
-    shown = load_bank(plan, kind, "test")  # by the teacher's encoders, which fine-tuning leaves behind
     target = predict(teacher, shown, "clean").joint
     said, unmended, wanted = {}, {}, {}
     sets = {f"{group}/pooled": [f"{group}/{part}" for part in parts] for group, parts in groups(test).items()}

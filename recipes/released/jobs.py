@@ -40,13 +40,13 @@ def teacher_job(plan: RunPlan, hidden: int, *, report: Report) -> None:
     model = models.create("experts", classes=plan.task.outputs, seed=plan.seed, encoders=encoders, hidden=hidden)
     model.meter = None  # it sees no noise
     _train(plan, model, None, _TEACHER, f"teacher{hidden}", report)
-    model.save_pretrained(plan.teacher(f"teacher{hidden}"))
+    model.save_pretrained(plan.teacher(hidden))
 
 
 def method_job(plan: RunPlan, name: str, *, report: Report) -> None:
     """Stage 2: train one method from the teacher's encoders, and judge it. Writes ``METHOD.json`` to `plan.work`."""
     method = METHODS[name]
-    teacher = EmotionModel.from_pretrained(plan.teacher(f"teacher{method.teacher_hidden}"))
+    teacher = EmotionModel.from_pretrained(plan.teacher(method.teacher_hidden))
     encoders: Any = copy.deepcopy(teacher.encoders)
     model = _method_model(plan.settings, plan.task, method, dict(encoders.items()), plan.seed)
     training, judging = shares(report, (0.8, 0.2))

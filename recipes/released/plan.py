@@ -28,6 +28,10 @@ class RunPlan(Plan):
         """File of the fold's means and standard deviations."""
         return self.out / "work" / self.fold.name / "scales.safetensors"
 
+    def teacher(self, hidden: int) -> Path:
+        """Folder of the clean teacher of a width."""
+        return self.checkpoints / f"teacher{hidden}"
+
     @property
     def batch_size(self) -> int:
         """Utterances of an optimiser step."""

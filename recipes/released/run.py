@@ -68,7 +68,7 @@ def _train(settings: ReleasedSettings, plans: Sequence[RunPlan], workers: int, c
         run_jobs("Standardisation", jobs, workers, console)
     widths = sorted({method.teacher_hidden for method in settings.rows})
     teachers = [
-        _job(plan.name, f"teacher{hidden}", plan.teacher(f"teacher{hidden}") / "config.json", teacher_job, plan, hidden)
+        _job(plan.name, f"teacher{hidden}", plan.teacher(hidden) / "config.json", teacher_job, plan, hidden)
         for hidden in widths
         for plan in plans
     ]
